@@ -1,0 +1,1 @@
+"""Propose Human Phenotype Ontology terms for what a clinical letter says, with the evidence for each."""

@@ -1,0 +1,93 @@
+"""The errors a caller can meet.
+
+PhenoextractError
+├── ConfigError             a setting or argument that cannot be
+├── ArtefactError           says path, expected, found, and the command that mends it
+│   ├── ArtefactMissing
+│   ├── ArtefactCorrupt     a digest differs
+│   └── ArtefactMismatch    built for another format, release or encoder
+└── DocumentError           carries the document's id and a code, never its text
+    ├── DocumentTooLong
+    ├── DocumentNotText
+    ├── DocumentUnreadable
+    ├── DocumentEncrypted
+    └── DocumentImageOnly
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PhenoextractError(Exception):
+    """The base of every error this package raises on purpose."""
+
+
+class ConfigError(PhenoextractError):
+    """A setting or argument that cannot be."""
+
+
+class ArtefactError(PhenoextractError):
+    """A compiled index or model that cannot be used; the message says what mends it."""
+
+    def __init__(self, path: str, *, expected: str, found: str, mend: str) -> None:
+        self.path, self.expected, self.found, self.mend = path, expected, found, mend
+        super().__init__(f"{path}: expected {expected}, found {found}; to mend it run: {mend}")
+
+
+class ArtefactMissing(ArtefactError):
+    """There is no artefact at the path."""
+
+
+class ArtefactCorrupt(ArtefactError):
+    """A file of the artefact is not the one its manifest names."""
+
+
+class ArtefactMismatch(ArtefactError):
+    """The artefact was built for another format, release or encoder."""
+
+
+class DocumentError(PhenoextractError):
+    """A document that cannot be processed: its id and a code, never its text."""
+
+    code: ClassVar[str] = "document_error"
+    advice: ClassVar[str] = "the document could not be processed"
+
+    def __init__(self, document_id: str) -> None:
+        self.document_id = document_id
+        super().__init__(f"document {document_id!r}: {self.code}: {self.advice}")
+
+
+class DocumentTooLong(DocumentError):
+    """The text is longer than the configured limit."""
+
+    code = "too_long"
+    advice = "the text is longer than max_chars; split it or raise the limit"
+
+
+class DocumentNotText(DocumentError):
+    """The content is not text in a known encoding."""
+
+    code = "not_text"
+    advice = "the content is not text in UTF-8, UTF-16 or Windows-1252"
+
+
+class DocumentUnreadable(DocumentError):
+    """The file is missing, a directory, damaged, or of an unknown type."""
+
+    code = "unreadable"
+    advice = "the file is missing, damaged or not .txt, .docx or .pdf"
+
+
+class DocumentEncrypted(DocumentError):
+    """The file is protected by a password."""
+
+    code = "encrypted"
+    advice = "the file is protected by a password; save it without one"
+
+
+class DocumentImageOnly(DocumentError):
+    """A PDF holds pictures of pages and no text."""
+
+    code = "image_only"
+    advice = "the PDF holds pictures and no text; run it through OCR first"
