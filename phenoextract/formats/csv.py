@@ -1,0 +1,85 @@
+"""Reports as one flat table: a row for each place in a letter that supports a proposed term.
+
+Cells that a spreadsheet would take for a formula are made harmless with a leading apostrophe. Columns that
+only a later step can fill (patient_ref, temporality, reviewer, reviewed_at) stay empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from phenoextract.types import Report, Status
+
+COLUMNS = (
+    "doc_id",
+    "patient_ref",
+    "start",
+    "end",
+    "text",
+    "section",
+    "hpo_id",
+    "hpo_label",
+    "polarity",
+    "experiencer",
+    "certainty",
+    "temporality",
+    "onset",
+    "severity",
+    "confidence",
+    "rule",
+    "hpo_version",
+    "service_version",
+    "status",
+    "reviewer",
+    "reviewed_at",
+    "modifiers",
+    "needs_review",
+    "review_reason",
+)
+# https://owasp.org/www-community/attacks/CSV_Injection, with the full-width forms some spreadsheets accept
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def render(reports: Iterable[Report], *, bom: bool = False) -> str:
+    r"""Give the reports as CSV (RFC 4180, lines end in \r\n); `bom` starts it with the mark that Excel wants."""
+    out = io.StringIO(newline="")
+    if bom:
+        out.write("\ufeff")
+    writer = csv.DictWriter(out, COLUMNS, restval="")
+    writer.writeheader()
+    for report in reports:
+        writer.writerows(_rows(report))
+    return out.getvalue()
+
+
+def _rows(report: Report) -> Iterator[dict[str, str | int | float]]:
+    for feature in report.features:
+        for annotation in (report.annotations[index] for index in feature.evidence):
+            yield {
+                "doc_id": _harmless(report.id),
+                "start": annotation.start,
+                "end": annotation.end,
+                "text": _harmless(annotation.text),
+                "section": _harmless(annotation.section),
+                "hpo_id": feature.hpo_id,
+                "hpo_label": _harmless(feature.label),
+                "polarity": "absent" if feature.status is Status.ABSENT else "present",
+                "experiencer": "family" if feature.status is Status.FAMILY else "patient",
+                "certainty": "uncertain" if feature.status is Status.UNCERTAIN else "certain",
+                "onset": feature.onset or "",
+                "severity": feature.severity or "",
+                "confidence": annotation.confidence,
+                "rule": annotation.method.value if annotation.method else "",
+                "hpo_version": report.provenance.hpo_release,
+                "service_version": report.provenance.version,
+                "status": feature.status.value,
+                "modifiers": " ".join(feature.modifiers),
+                "needs_review": "yes" if annotation.needs_review else "no",
+                "review_reason": _harmless(annotation.review_reason or ""),
+            }
+
+
+def _harmless(cell: str) -> str:
+    return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
