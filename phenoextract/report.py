@@ -1,0 +1,85 @@
+"""Assemble annotations and features from mentions and assertions: overlaps, redundancy, contradictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from phenoextract.ontology import Ontology
+from phenoextract.types import Annotation, Assertion, Feature, Mention, NotCoded, Scope, Section, Status
+
+
+def annotate(
+    text: str,
+    sections: Sequence[Section],
+    mentions: Sequence[Mention],
+    assertions: Sequence[Assertion],
+    *,
+    review_below: float,
+) -> tuple[Annotation, ...]:
+    """Join each mention with its assertion, in order of the text."""
+    return tuple(
+        _annotation(text, sections, mention, assertion, review_below)
+        for mention, assertion in zip(mentions, assertions, strict=True)
+    )
+
+
+def _annotation(
+    text: str, sections: Sequence[Section], mention: Mention, assertion: Assertion, review_below: float
+) -> Annotation:
+    best = mention.candidates[0] if mention.candidates else None
+    start, end = mention.start, mention.end
+    section = next((s.kind for s in sections if s.start <= start < s.end), "body")
+    confidence = best.score if best is not None else 0.0
+    review = mention.review
+    if review is None and assertion.status is Status.UNCERTAIN:
+        review = "the letter is not certain"
+    if review is None and best is not None and best.scope is not Scope.EXACT:
+        review = f"the words are a {best.scope.lower()} synonym"
+    if review is None and confidence < review_below:
+        review = "low confidence"
+    return Annotation(
+        start=start,
+        end=end,
+        spans=mention.spans,
+        text=" … ".join(text[span.start : span.end] for span in mention.spans),
+        section=section,
+        hpo_id=best.hpo_id if best is not None else None,
+        label=best.label if best is not None else None,
+        status=assertion.status,
+        confidence=confidence,
+        needs_review=review is not None,
+        review_reason=review,
+        method=best.method if best is not None else None,
+        synonym=best.synonym if best is not None else None,
+        cues=assertion.cues,
+        candidates=mention.candidates,
+        not_coded=mention.not_coded or assertion.not_coded or (None if best is not None else NotCoded.NO_TERM),
+    )
+
+
+def features(annotations: Sequence[Annotation], ontology: Ontology) -> tuple[Feature, ...]:
+    """Give one feature for each term and status that is proposed, most secure evidence deciding.
+
+    A term said to be both present and absent is kept twice and marked for review.
+    """
+    evidence: dict[tuple[str, Status], list[int]] = {}
+    for position, annotation in enumerate(annotations):
+        if annotation.hpo_id is not None and annotation.not_coded is None:
+            evidence.setdefault((annotation.hpo_id, annotation.status), []).append(position)
+    found = []
+    for (hpo_id, status), positions in evidence.items():
+        best = max((annotations[position] for position in positions), key=lambda a: (not a.needs_review, a.confidence))
+        opposite = {Status.PRESENT: Status.ABSENT, Status.ABSENT: Status.PRESENT}.get(status)
+        contradicted = opposite is not None and (hpo_id, opposite) in evidence
+        found.append(
+            Feature(
+                hpo_id=hpo_id,
+                label=ontology.label(hpo_id),
+                status=status,
+                confidence=best.confidence,
+                needs_review=contradicted or all(annotations[position].needs_review for position in positions),
+                evidence=tuple(positions),
+            )
+        )
+    return tuple(found)

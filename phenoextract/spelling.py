@@ -1,0 +1,47 @@
+"""Misspelt words of names; the only importer of rapidfuzz."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+_MIN_LENGTH = 6
+_TWO_ERRORS_FROM = 10
+
+
+class Spelling:
+    """Corrects a word to the one word of the lexicon it can be meant for.
+
+    A word is corrected only when it is no correct word itself (`known`), is at least six letters long,
+    keeps its first or its last two letters, and is one typing error (two from ten letters on) away from a
+    single best word by optimal string alignment distance.
+    """
+
+    def __init__(self, words: Iterable[str], known: frozenset[str]) -> None:
+        self._known = known
+        self._by_start: dict[tuple[str, int], list[str]] = defaultdict(list)
+        self._by_end: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for word in words:
+            if len(word) >= _MIN_LENGTH - 1:
+                self._by_start[word[:2], len(word)].append(word)
+                self._by_end[word[-2:], len(word)].append(word)
+
+    def correct(self, word: str) -> str | None:
+        """Give the word that a folded, alphabetic `word` misspells, or None."""
+        if len(word) < _MIN_LENGTH or word in self._known:
+            return None
+        limit = 2 if len(word) >= _TWO_ERRORS_FROM else 1
+        near: list[str] = []
+        for length in range(len(word) - limit, len(word) + limit + 1):
+            near += self._by_start.get((word[:2], length), ())
+            near += self._by_end.get((word[-2:], length), ())
+        found = process.extract(word, dict.fromkeys(near), scorer=OSA.distance, score_cutoff=limit, limit=3)
+        if not found:
+            return None
+        best = found[0]
+        if len(found) > 1 and found[1][1] == best[1] and found[1][0] != best[0]:
+            return None
+        return str(best[0])

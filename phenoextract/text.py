@@ -1,0 +1,220 @@
+"""Words of a text, their normal forms and the breaks between them, in offsets of the original.
+
+One tokenisation and one offset space: a text is split once into words and the gaps between them, and
+every later stage works on word positions. `normalise` folds case, accents, ligatures, invisible
+characters, UK spelling, plurals and common derivations of a single word; because it never looks at more
+than one word, the map back to the original is the word's own start and end.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import lru_cache
+from itertools import accumulate
+
+from phenoextract.rules import load_rules
+
+# A word: letters and digits, with the marks and invisible characters that typing systems put inside words.
+_WORD = re.compile(r"([^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060])*)")
+_INVISIBLE = re.compile(r"[\u0300-\u036f\u00ad\u200b-\u200d\u2060]")
+_LONG_LINE = 45  # a line at least this long that ends mid-sentence was wrapped, not ended
+
+
+class Gap(IntEnum):
+    """What stands between two words, from nothing that matters to the end of a sentence."""
+
+    SPACE = 0
+    LABEL = 1
+    SOFT = 2
+    HARD = 3
+    SENTENCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A text's words: `starts[i]`, `ends[i]` and `words[i]` (as written); `gaps[i]` stands before word i.
+
+    `sentences` holds half-open ranges of word positions.
+    """
+
+    words: Sequence[str] = field(repr=False)
+    starts: Sequence[int]
+    ends: Sequence[int]
+    gaps: Sequence[Gap]
+    sentences: Sequence[tuple[int, int]]
+
+
+_ABBREVIATED = frozenset(
+    "dr mr mrs ms prof st vs eg ie e g i approx fig no cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt lt".split()
+)
+_PLAIN_GAPS = {"": Gap.SPACE, " ": Gap.SPACE, "  ": Gap.SPACE, "-": Gap.SPACE, ", ": Gap.SOFT, ". ": Gap.SENTENCE}
+_LIST_MARK = re.compile(r"\n\s*(?:[-•*·–>]|\(?\d{1,2}[.)]|\(?[a-z][.)])?\s*$")
+
+
+def _classify(gap: str) -> Gap:
+    """Class a gap that is not one of the commonest strings."""
+    if "\n" in gap or "\r" in gap:
+        stripped = gap.strip(" \t")
+        if stripped in ("\n", "\r\n", "\r", "-\n", "-\r\n"):
+            return Gap.HARD  # tokenise() softens the break of a wrapped line
+        return Gap.SENTENCE
+    if ";" in gap or "|" in gap or "\t" in gap:
+        return Gap.HARD
+    if "." in gap or "!" in gap or "?" in gap:
+        return Gap.SENTENCE if gap[-1].isspace() or gap[-1] in "\"'”’([" else Gap.SOFT
+    if ":" in gap:
+        return Gap.LABEL
+    if any(mark in gap for mark in ",()[]/&+—–") or " - " in gap:
+        return Gap.SOFT
+    if gap.isspace():
+        return Gap.SPACE if len(gap) < 4 else Gap.HARD
+    return Gap.SPACE if set(gap) <= set("-'’\"“”‘ \u00a0\u2010\u2011*") else Gap.SOFT
+
+
+_classify = lru_cache(maxsize=4096)(_classify)
+
+
+def tokenise(text: str) -> Tokens:
+    """Split a text into words and sentences.
+
+    A line break ends a sentence unless the line was wrapped: the next line goes on in lower case after a
+    line of ordinary length. Offsets are code points of `text`.
+    """
+    parts = _WORD.split(text)
+    bounds = list(accumulate(map(len, parts)))
+    words = parts[1::2]
+    starts, ends = bounds[0:-1:2], bounds[1::2]
+    gaps: list[Gap] = []
+    sentences: list[tuple[int, int]] = []
+    begin = 0
+    known = _PLAIN_GAPS.get
+    append = gaps.append
+    for position, gap in enumerate(parts[0:-1:2]):
+        kind = known(gap)
+        if kind is None:
+            kind = _classify(gap)
+        if kind >= Gap.HARD and position:
+            if "\n" in gap or "\r" in gap:
+                if kind is Gap.HARD:
+                    kind = _soften_line_break(text, words, starts, ends, position, gap)
+            elif kind is Gap.SENTENCE and not _ends_sentence(words[position - 1], words[position], gap):
+                kind = Gap.SPACE
+            if kind is Gap.SENTENCE:
+                sentences.append((begin, position))
+                begin = position
+        append(kind)
+    if words:
+        sentences.append((begin, len(words)))
+    return Tokens(words, starts, ends, gaps, sentences)
+
+
+def _ends_sentence(before: str, after: str, gap: str) -> bool:
+    """Tell a full stop from the dot of an abbreviation, an initial or a number."""
+    if "!" in gap or "?" in gap:
+        return "?" not in gap or not gap.startswith(" ")
+    return not (before.lower() in _ABBREVIATED or (len(before) == 1 and before.isalpha() and after[0].isupper()))
+
+
+def _soften_line_break(
+    text: str, words: Sequence[str], starts: Sequence[int], ends: Sequence[int], position: int, gap: str
+) -> Gap:
+    """Tell a wrapped line (the sentence goes on) from a line that ends a sentence or list item."""
+    line_start = max(text.rfind("\n", 0, ends[position - 1]), text.rfind("\r", 0, ends[position - 1])) + 1
+    wrapped = ends[position - 1] - line_start >= _LONG_LINE or gap[0] == "-"
+    return Gap.SPACE if wrapped and not words[position][0].isupper() else Gap.SENTENCE
+
+
+def fold(word: str) -> str:
+    """Fold case, accents, ligatures and invisible characters of one word."""
+    if word.isascii():
+        return word.lower()
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKD", word)).replace("ß", "ss").lower()
+
+
+_SPELLINGS = (
+    (re.compile(r"(?<=[a-z])isation"), "ization"),
+    (re.compile(r"(?<=[a-z]{3})is(?=e$|ed$|ing$|es$)"), "iz"),
+    (re.compile(r"ys(?=e$|ed$|ing$|es$)"), "yz"),
+    (re.compile(r"our(?=$|s$|ed$|less$|ing$|al$)"), "or"),
+    (re.compile(r"(?<=[a-z])ae(?=[a-z]{2})|^ae(?=[a-z]{3})"), "e"),
+    (re.compile(r"(?<=[a-z])oe(?=[dmnst])|^oe"), "e"),
+    (re.compile(r"rrhoea"), "rrhea"),
+    (re.compile(r"(?<=[bt])re$"), "er"),
+    (re.compile(r"sulph"), "sulf"),
+    (re.compile(r"grey"), "gray"),
+    (re.compile(r"leuc(?=o)"), "leuk"),
+)
+_SUFFIXES = (
+    ("plastic", "plas"), ("plasia", "plas"), ("plasic", "plas"), ("plasty", "plasty"),
+    ("trophied", "troph"), ("trophic", "troph"), ("trophy", "troph"),
+    ("cephalic", "cephal"), ("cephaly", "cephal"), ("cephalous", "cephal"), ("cephalus", "cephal"),
+    ("dactylous", "dactyl"), ("dactyly", "dactyl"), ("dactylism", "dactyl"), ("dactylic", "dactyl"),
+    ("megaly", "megal"), ("megalic", "megal"), ("melia", "mel"), ("melic", "mel"),
+    ("ifications", "ifi"), ("ification", "ifi"), ("ified", "ifi"),
+    ("otic", "os"), ("osis", "os"), ("oses", "os"), ("itic", "it"), ("itis", "it"), ("itides", "it"),
+    ("etic", "es"), ("esis", "es"), ("eses", "es"),
+    ("phagia", "phag"), ("phasia", "phas"), ("phasic", "phas"), ("plegic", "pleg"), ("plegia", "pleg"),
+    ("pathic", "path"), ("pathy", "path"),
+    ("rrheic", "rrhe"), ("rrhea", "rrhe"), ("philic", "phil"), ("philia", "phil"),
+    ("istic", "ist"), ("ism", "ist"), ("ments", ""), ("ment", ""),
+    ("ically", ""), ("ical", ""), ("iency", "i"), ("ience", "i"), ("ient", "i"), ("ency", ""), ("ence", ""), ("ent", ""),
+    ("ancy", ""), ("ance", ""), ("ant", ""), ("ities", ""), ("ity", ""),
+    ("ness", ""), ("ious", "i"), ("ing", ""), ("ied", "y"), ("ed", ""), ("ions", ""), ("ion", ""),
+    ("ias", ""), ("ia", ""), ("ic", ""), ("ly", ""), ("y", ""), ("is", ""), ("e", ""),
+)  # fmt: skip
+_MIN_DERIVED = 5
+_MIN_ROOT = 4
+
+
+@lru_cache(maxsize=1)
+def _irregular() -> dict[str, str]:
+    return dict(load_rules("lexicon")["irregular"])
+
+
+@lru_cache(maxsize=200_000)
+def normalise(word: str) -> str:
+    """Give the form under which a word is looked up; a digit string or a very short word stays as it is.
+
+    Idempotent on its own results only through the lexicon, which is normalised by the same function.
+    """
+    word = fold(word)
+    irregular = _irregular()
+    if word in irregular:
+        return irregular[word]
+    if len(word) < 4 or not word.isalpha():
+        return word
+    for pattern, replacement in _SPELLINGS:
+        word = pattern.sub(replacement, word)
+    word = irregular.get(word, word)
+    singular = _singular(word)
+    if singular in irregular:
+        return irregular[singular]
+    if len(singular) >= _MIN_DERIVED:
+        for suffix, root in _SUFFIXES:
+            if singular.endswith(suffix) and len(singular) - len(suffix) + len(root) >= _MIN_ROOT:
+                return singular[: len(singular) - len(suffix)] + root
+    return singular
+
+
+def plain_form(word: str) -> str:
+    """Give a word's folded US-spelt singular, without derivations: what a reader would call the same word."""
+    word = fold(word)
+    for pattern, replacement in _SPELLINGS:
+        word = pattern.sub(replacement, word)
+    return _singular(word) if len(word) > 3 else word
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    if word.endswith("ae") and len(word) > 5:
+        return word[:-1]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is", "ses", "ous")):
+        return word[:-1]
+    return word
