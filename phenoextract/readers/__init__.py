@@ -1,0 +1,55 @@
+"""Files into documents: what the bytes are decides, not what the file is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from phenoextract.errors import DocumentEncrypted, DocumentTooLong, DocumentUnreadable
+from phenoextract.readers.text import read_text
+from phenoextract.types import Document
+
+MAX_BYTES = 200_000_000
+_PDF, _ZIP, _OLE, _RTF = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf"
+_PDF_MARK_WITHIN = 1024
+_LOCKED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+
+
+def read(path: Path) -> Document:
+    """Read a .txt, .docx or .pdf file into a document whose id is the file's name.
+
+    Raises DocumentUnreadable for a missing file, a folder, a damaged file or another format, and the
+    errors of `from_bytes`.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError:
+        raise DocumentUnreadable(path.name) from None
+    return from_bytes(data, path.name)
+
+
+def from_bytes(data: bytes, document_id: str) -> Document:
+    """Make a document of a file's content; `document_id` with the suffix of a format insists on that format.
+
+    Raises DocumentTooLong beyond MAX_BYTES, DocumentNotText, DocumentUnreadable, DocumentEncrypted and
+    DocumentImageOnly.
+    """
+    if len(data) > MAX_BYTES:
+        raise DocumentTooLong(document_id)
+    return Document(document_id, _text(data, document_id))
+
+
+def _text(data: bytes, document_id: str) -> str:
+    if _PDF in data[:_PDF_MARK_WITHIN]:
+        from phenoextract.readers.pdf import read_pdf
+
+        return read_pdf(data, document_id)
+    if data.startswith(_ZIP):
+        from phenoextract.readers.docx import read_docx
+
+        return read_docx(data, document_id)
+    if data.startswith(_OLE) and _LOCKED_OFFICE in data:
+        raise DocumentEncrypted(document_id)
+    if data.startswith((_OLE, _RTF)) or document_id.lower().endswith((".docx", ".pdf")):
+        raise DocumentUnreadable(document_id)
+    return read_text(data, document_id)
