@@ -16,6 +16,7 @@ from phenoextract.text import Gap, Tokens, fold
 from phenoextract.types import Assertion, Cue, Mention, NotCoded, Section, Span, Status
 
 _SCOPE = 30  # words a cue before the mention can reach
+_NOT_REACH = 5  # words a bare "not" can reach: it mostly denies the verb
 _AFTER = 7  # words between a mention and a cue behind it
 
 
@@ -121,8 +122,9 @@ class _Sentence:
             for phrase, kind in table.get(words[place], ()):
                 if tuple(words[place : place + len(phrase)]) == phrase:
                     if step == 1 or len(phrase) == step:
-                        yield _Found(kind, self.begin + place, self.begin + place + len(phrase) - 1)
                         step = len(phrase)
+                        if self.begin + place not in self.names or self.begin + place + step - 1 not in self.names:
+                            yield _Found(kind, self.begin + place, self.begin + place + step - 1)
             place += step
 
     def _cue(self, kind: str, found: _Found) -> Cue:
@@ -178,6 +180,9 @@ class _Sentence:
         for place in range(start + 1, end + 1):
             if gaps[place] in (Gap.HARD, Gap.LABEL):
                 return True
+            if gaps[place] == Gap.SOFT and ")" in (mark := self._gap_text(place)) and "(" not in mark:
+                if "(" not in self.text[self.tokens.ends[start] : self.tokens.starts[place]]:
+                    return True
         return not lists and any(gaps[place] == Gap.SOFT for place in range(start + 1, end + 1))
 
     def _negated(self, first: int, last: int) -> Cue | None:
@@ -186,15 +191,33 @@ class _Sentence:
                 if not self._terminated(found.last, first):
                     return None
                 continue
+            if (
+                found.last == found.first
+                and self.words[found.first - self.begin] == "not"
+                and first - found.last > _NOT_REACH
+            ):
+                continue
             if not self._terminated(found.last, first) and self._list_holds(found.last, first):
                 return self._cue("negation", found)
         for found in self._after(("negation.after",), last):
             between = self.words[last + 1 - self.begin : found.first - self.begin]
             gap = self.tokens.gaps[found.first]
-            single = found.last == found.first and self.words[found.first - self.begin] in ("no", "nil", "none", "neg", "negative", "ve", "0")
+            single = found.last == found.first and self.words[found.first - self.begin] in (
+                "no",
+                "nil",
+                "none",
+                "neg",
+                "negative",
+                "ve",
+                "0",
+            )
             if single:
                 end_of_clause = found.last + 1 >= self.end or self.tokens.gaps[found.last + 1] >= Gap.SOFT
-                if not between and end_of_clause and (gap in (Gap.LABEL, Gap.SOFT) or "-" in self._gap_text(found.first)):
+                if (
+                    not between
+                    and end_of_clause
+                    and (gap in (Gap.LABEL, Gap.SOFT) or "-" in self._gap_text(found.first))
+                ):
                     return self._cue("negation", found)
                 if between and set(between) <= {"is", "are", "was", "were"} and end_of_clause:
                     return self._cue("negation", found)
@@ -225,7 +248,9 @@ class _Sentence:
         later = self.words[breaks[0] - self.begin :]
         if "or" in later or "nor" in later:
             return True
-        return all(any(place in self.names for place in range(b, e)) for b, e in zip(edges[:-1], edges[1:], strict=True))
+        return all(
+            any(place in self.names for place in range(b, e)) for b, e in zip(edges[:-1], edges[1:], strict=True)
+        )
 
     def _uncertain(self, first: int, last: int) -> Cue | None:
         mark = self._gap_text(first)
@@ -240,7 +265,8 @@ class _Sentence:
             if "?" in gap and not self._terminated(place, first, lists=False):
                 start = self.tokens.starts[place] - len(gap) + gap.rindex("?")
                 return Cue("uncertainty", start, start + 1, "?")
-        for found in self._before(("uncertain.before",), first, 12):
+        before = ("uncertain.before", "uncertain.modal") if self.letter else ("uncertain.before",)
+        for found in self._before(before, first, 12):
             if not self._terminated(found.last, first, lists="or" in self.words):
                 return self._cue("uncertainty", found)
         if self.letter:
@@ -279,7 +305,10 @@ class _Sentence:
                 if found.first == self.begin or word in ("patient", "proband", "you", "i", "himself", "herself"):
                     return None
                 before = self.words[found.first - 1 - self.begin]
-                if before in ("and", "but", "who", "that", "because", "while", "whereas") or self.tokens.gaps[found.first] >= Gap.SOFT:
+                if (
+                    before in ("and", "but", "who", "that", "because", "while", "whereas")
+                    or self.tokens.gaps[found.first] >= Gap.SOFT
+                ):
                     return None
                 continue
             if found.kind == "kin.children" and not self._owned(found):

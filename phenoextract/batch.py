@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from phenoextract.errors import ConfigError, DocumentError
+from phenoextract.errors import ConfigError, DocumentError, describe_fault
 from phenoextract.formats import json as report_json
 from phenoextract.types import Document, Report
 
@@ -119,14 +119,5 @@ def _code_one(extractor: Pipe, document: Document) -> Report | Failure:
     except DocumentError as error:
         return Failure(document.id, error.code)
     except Exception as error:  # a fault of ours must not lose the other documents
-        _log.error("document %r: %s: %s", document.id, INTERNAL_ERROR, _place(error))
+        _log.error("document %r: %s: %s", document.id, INTERNAL_ERROR, describe_fault(error))
         return Failure(document.id, INTERNAL_ERROR)
-
-
-def _place(error: Exception) -> str:
-    """Say what was raised and where, but not its message, which may quote the letter."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    where = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return type(error).__name__ + where

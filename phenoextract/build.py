@@ -21,7 +21,16 @@ from typing import Any
 import numpy as np
 
 from phenoextract.errors import ConfigError
-from phenoextract.index import FORMAT, Manifest, Name, artefacts_dir, function_words, set_current, word_classes, word_hash
+from phenoextract.index import (
+    FORMAT,
+    Manifest,
+    Name,
+    artefacts_dir,
+    function_words,
+    set_current,
+    word_classes,
+    word_hash,
+)
 from phenoextract.ontology import PHENOTYPIC_ABNORMALITY
 from phenoextract.rules import load_rules, rules_digest
 from phenoextract.text import fold, normalise, plain_form, tokenise
@@ -191,7 +200,7 @@ def _collect_names(
     """Gather the strings of phenotype terms; modes of inheritance, modifiers and the like are never phenotypes."""
     phenotypes = _below_phenotype(terms)
     rules = load_rules("lexicon")
-    suppressed = set(rules["suppress"]["strings"])
+    suppressed = {form for text in rules["suppress"]["strings"] for form in (text, normalise(text))}
     context: dict[str, list[str]] = rules["context"]
     own = [
         (text, replaced.get(hpo_id, hpo_id), scope, kind, near)
@@ -212,7 +221,11 @@ def _collect_names(
         strings = [(label, Scope.EXACT, Method.LABEL, None)]
         strings += [(text, Scope(scope), Method.SYNONYM, kind) for text, scope, kind in synonyms]
         for text, scope, method, kind in strings:
-            if fold(text) in suppressed or (fold(text) in gated and method is not Method.LABEL):
+            if (
+                fold(text) in suppressed
+                or normalise(text) in suppressed
+                or (fold(text) in gated and method is not Method.LABEL)
+            ):
                 continue
             near = tuple(context.get(text, context.get(fold(text), ())))
             short = kind == "abbreviation" or (len(text) <= 5 and text.isupper())
@@ -242,6 +255,8 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
         surfaces.update(plain_form(word) for word in written if word.isalpha())
         if len(roots) > 1 and name.method is not Method.ABBREVIATION and not modifiers & set(roots):
             classed = [classes.get(root, root) for root in roots if root not in neutral]
+            if len(classed) < 2:  # "low concentration" must not become "low"
+                continue
             loose.append([sum(map(word_hash, classed)), position])
     for root in neutral | modifiers | classes.keys():
         longest.setdefault(root, 0)

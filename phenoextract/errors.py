@@ -16,6 +16,7 @@ PhenoextractError
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -91,3 +92,12 @@ class DocumentImageOnly(DocumentError):
 
     code = "image_only"
     advice = "the PDF holds pictures and no text; run it through OCR first"
+
+
+def describe_fault(error: Exception) -> str:
+    """Say what was raised and where, but not its message, which may quote a letter."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return type(error).__name__ + where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from phenoextract.index import Index, Name, function_words
@@ -13,7 +14,9 @@ _BASE = {Method.LABEL: 0.98, Method.SYNONYM: 0.96, Method.UK_LEXICON: 0.93, Meth
 _SCOPE = {Scope.EXACT: 1.0, Scope.NARROW: 0.7, Scope.RELATED: 0.65, Scope.BROAD: 0.6}
 _ORIGIN = {Method.LABEL: 0, Method.SYNONYM: 1, Method.UK_LEXICON: 1, Method.ABBREVIATION: 2}
 _VARIANT, _LOOSE, _FUZZY, _SPLIT = 0.97, 0.85, 0.82, 0.95
-_NEGATORS = frozenset({"no", "not", "non", "without", "never", "cannot", "unable", "nothing", "never"})
+_MIN_VARIANT = 6
+_CONJUNCTION = re.compile(r"[,/&]|\b(?:and|or)\b")
+_NEGATORS = frozenset({"no", "not", "non", "without", "never", "cannot", "unable", "nothing"})
 
 
 def rank(
@@ -23,6 +26,7 @@ def rank(
     index: Index,
     nearby: Callable[[], frozenset[str]],
     keep_order: bool = False,
+    joined: bool = False,
     loose: bool = False,
     fuzzy: bool = False,
     split: bool = False,
@@ -31,7 +35,8 @@ def rank(
 
     The order is lexicographic, after gilda's string score (Gyori et al. 2022): scope, same spelling, same
     word order, origin of the name. Names that need a context word, another case or the written word order
-    and lack it are dropped; so the result may be empty (NIL). `words` are the phrase's content words.
+    and lack it are dropped; so the result may be empty (NIL). `words` are the phrase's content words; `joined`
+    says that a comma, "and" or "or" stands among them, which only a name with one of its own may span.
     """
     plain = [plain_form(word) for word in words]
     ranked: list[tuple[tuple[int, ...], Name, float, Method]] = []
@@ -41,6 +46,10 @@ def rank(
         same = sorted(own) == sorted(plain)
         in_order = own == plain or (not same and _same_order(written, words))
         if not in_order and (keep_order or not _NEGATORS.isdisjoint(own)):
+            continue
+        if joined and not _CONJUNCTION.search(name.text):
+            continue
+        if len(own) == 1 and not same and not _safe_variant(own[0], plain[0]):
             continue
         if name.method is Method.ABBREVIATION and not _same_case(name.text, words):
             continue
@@ -74,6 +83,11 @@ def rank(
     return tuple(chosen.values())
 
 
+def _safe_variant(own: str, written: str) -> bool:
+    """Tell whether a single word derived from a name ("ataxic" from "ataxia") still names the finding."""
+    return min(len(own), len(written)) >= _MIN_VARIANT and not own.endswith("ness") and not written.endswith("ly")
+
+
 def _same_order(own: Sequence[str], words: Sequence[str]) -> bool:
     """Tell whether the words that both share stand in the same order."""
     roots = [normalise(word) for word in own]
@@ -86,4 +100,3 @@ def _same_case(name: str, words: Sequence[str]) -> bool:
     written = "".join(words)
     own = "".join(tokenise(name).words)
     return written == own or (written.endswith("s") and written[:-1] == own)
-

