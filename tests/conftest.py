@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from phenoextract.errors import DocumentTooLong
+from phenoextract.ontology import Ontology, Term
 from phenoextract.types import (
     Annotation,
     Candidate,
@@ -137,6 +140,31 @@ def report() -> Report:
             encoder_sha256=None,
         ),
     )
+
+
+class FakeExtractor:
+    """Gives every document the same report under its own id; fails on request of the text."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self.provenance = report.provenance
+        self.ontology = Ontology("2025-01-16", {"HP:0012826": Term("HP:0012826", "Moderate", "", (), ())}, {}, ())
+
+    def __call__(self, document: Document) -> Report:
+        if document.text.startswith("too long"):
+            raise DocumentTooLong(document.id)
+        if document.text.startswith("crash"):
+            raise KeyError(document.text)
+        return replace(self._report, id=document.id)
+
+    def pipe(self, documents: Iterable[Document]) -> Iterator[Report]:
+        yield from map(self, documents)
+
+
+@pytest.fixture
+def extractor(report: Report) -> FakeExtractor:
+    """Give an extractor that needs no index."""
+    return FakeExtractor(report)
 
 
 def _annotation(

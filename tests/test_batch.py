@@ -3,37 +3,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phenoextract import batch
-from phenoextract.errors import ConfigError, DocumentTooLong
+from phenoextract.errors import ConfigError
 from phenoextract.types import Document, Report
 
 
-class FakeExtractor:
-    """Gives every document the same report; fails on request."""
-
-    def __init__(self, report: Report) -> None:
-        self.report = report
-
-    def pipe(self, documents: Iterable[Document]) -> Iterator[Report]:
-        for document in documents:
-            if document.text == "too long":
-                raise DocumentTooLong(document.id)
-            if document.text.startswith("crash"):
-                raise KeyError(document.text)
-            yield replace(self.report, id=document.id)
-
-
-@pytest.fixture
-def extractor(report: Report) -> FakeExtractor:
-    return FakeExtractor(report)
-
-
-def _run(extractor: FakeExtractor, folder: Path, *lines: bytes) -> tuple[batch.Summary, list[dict[str, object]]]:
+def _run(extractor: batch.Pipe, folder: Path, *lines: bytes) -> tuple[batch.Summary, list[dict[str, object]]]:
     (folder / "in.jsonl").write_bytes(b"\n".join(lines))
     summary = batch.run(extractor, folder / "in.jsonl", folder / "out.jsonl")
     return summary, [json.loads(line) for line in (folder / "out.jsonl").read_text("ascii").splitlines()]
@@ -43,7 +22,7 @@ def _line(document_id: str, text: str = "seizures") -> bytes:
     return json.dumps({"id": document_id, "text": text}).encode()
 
 
-def test_batch_gives_a_line_for_each_document_in_order(extractor: FakeExtractor, tmp_path: Path) -> None:
+def test_batch_gives_a_line_for_each_document_in_order(extractor: batch.Pipe, tmp_path: Path) -> None:
     ids = [f"note-{number}" for number in range(200)]
     summary, lines = _run(extractor, tmp_path, *map(_line, ids))
     assert [line["id"] for line in lines] == ids
@@ -52,7 +31,7 @@ def test_batch_gives_a_line_for_each_document_in_order(extractor: FakeExtractor,
 
 
 def test_batch_records_a_failure_and_goes_on(
-    extractor: FakeExtractor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    extractor: batch.Pipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     summary, lines = _run(
@@ -86,19 +65,19 @@ def test_batch_records_a_failure_and_goes_on(
     ]
     assert summary.documents == 11
     assert summary.failed == {"bad_json": 6, "too_long": 1, "internal_error": 1}
-    assert "document 'c': internal_error: KeyError at test_batch.py:" in caplog.text
+    assert "document 'c': internal_error: KeyError at conftest.py:" in caplog.text
     assert "Canary" not in caplog.text
 
 
-def test_batch_accepts_a_byte_order_mark(extractor: FakeExtractor, tmp_path: Path) -> None:
+def test_batch_accepts_a_byte_order_mark(extractor: batch.Pipe, tmp_path: Path) -> None:
     assert _run(extractor, tmp_path, b"\xef\xbb\xbf" + _line("a"))[1][0]["id"] == "a"
 
 
-def test_batch_of_nothing(extractor: FakeExtractor, tmp_path: Path) -> None:
+def test_batch_of_nothing(extractor: batch.Pipe, tmp_path: Path) -> None:
     assert _run(extractor, tmp_path) == (batch.Summary(), [])
 
 
-def test_batch_counts_the_bytes_it_has_read(extractor: FakeExtractor, tmp_path: Path) -> None:
+def test_batch_counts_the_bytes_it_has_read(extractor: batch.Pipe, tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     source.write_bytes(b"\n".join([_line("a")] * 100))
     read: list[int] = []
@@ -122,7 +101,7 @@ def test_batch_that_is_stopped_leaves_the_old_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("source", "out"), [("missing.jsonl", "out.jsonl"), ("in.jsonl", "."), ("in.jsonl", "no/o")])
-def test_batch_files_that_cannot_be(extractor: FakeExtractor, tmp_path: Path, source: str, out: str) -> None:
+def test_batch_files_that_cannot_be(extractor: batch.Pipe, tmp_path: Path, source: str, out: str) -> None:
     (tmp_path / "in.jsonl").write_bytes(_line("a"))
     with pytest.raises(ConfigError):
         batch.run(extractor, tmp_path / source, tmp_path / out)

@@ -37,8 +37,11 @@ def review_reason(report: Report, feature: Feature) -> str:
     """Tell why a feature needs a closer look; empty if it does not."""
     if not feature.needs_review:
         return ""
-    reasons = (report.annotations[index].review_reason for index in feature.evidence)
-    return "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or "needs review"
+    reasons = [reason for index in feature.evidence if (reason := report.annotations[index].review_reason)]
+    opposite = {Status.PRESENT: Status.ABSENT, Status.ABSENT: Status.PRESENT}.get(feature.status)
+    if any(other.hpo_id == feature.hpo_id and other.status is opposite for other in report.features):
+        reasons.append(f"the letter says {opposite} too")
+    return "; ".join(dict.fromkeys(reasons)) or "needs review"
 
 
 def by_status(report: Report) -> list[Feature]:
