@@ -7,6 +7,7 @@ subject of the clause decides the experiencer, and the section and the kind of d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -51,6 +52,15 @@ def is_letter(text: str, sections: Sequence[Section]) -> bool:
     return len(kinds) > 1 or "administrative" in kinds or "closing" in kinds
 
 
+_ONE_PERSON = re.compile(r"\b(?:proband|the patient|this patient|year[- ]old|month[- ]old|(?:this|the) (?:boy|girl|man|woman|child|infant|baby|subject))\b", re.I)
+_MANY_PEOPLE = re.compile(r"\b(?:families|individuals|patients|persons|kindreds?|cases|sibs|siblings|subjects|carriers|probands|we report)\b", re.I)
+
+
+def about_one_person(text: str) -> bool:
+    """Tell a case report from prose about families or cohorts, whose relatives are its subjects."""
+    return _ONE_PERSON.search(text) is not None and _MANY_PEOPLE.search(text) is None
+
+
 def decide(
     text: str, tokens: Tokens, sections: Sequence[Section], mentions: Sequence[Mention], *, letter: bool
 ) -> list[Assertion]:
@@ -62,6 +72,7 @@ def decide(
     if not mentions:
         return []
     sentence_of = _sentence_finder(tokens)
+    relatives = letter or about_one_person(text)
     by_sentence: dict[int, _Sentence] = {}
     taken = [_words(tokens, mention.spans) for mention in mentions]
     names = {place for first, last in taken for place in range(first, last + 1)}
@@ -72,7 +83,7 @@ def decide(
         if sentence is None:
             begin, end = tokens.sentences[number]
             section = _section_at(sections, tokens.starts[begin], mention.start)
-            sentence = by_sentence[number] = _Sentence(text, tokens, begin, end, section, letter, names)
+            sentence = by_sentence[number] = _Sentence(text, tokens, begin, end, section, letter, relatives, names)
         decisions.append(sentence.decide(first, last, mention.not_coded))
     return decisions
 
@@ -105,10 +116,10 @@ class _Sentence:
     """The cues of one sentence, found once and asked for each of its mentions."""
 
     def __init__(
-        self, text: str, tokens: Tokens, begin: int, end: int, section: Section, letter: bool, names: set[int]
+        self, text: str, tokens: Tokens, begin: int, end: int, section: Section, letter: bool, relatives: bool, names: set[int]
     ) -> None:
         self.text, self.tokens, self.begin, self.end = text, tokens, begin, end
-        self.section, self.letter, self.names = section, letter, names
+        self.section, self.letter, self.relatives, self.names = section, letter, relatives, names
         self.words = [fold(word) for word in tokens.words[begin:end]]
         self.cues = list(self._find_cues())
 
@@ -283,7 +294,7 @@ class _Sentence:
         return None
 
     def _family(self, first: int, last: int) -> Cue | None:
-        kin = self._kin(first, last)
+        kin = self._kin(first, last) if self.relatives else None
         if kin is not None:
             return kin
         if self.section.kind == "family":

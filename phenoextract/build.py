@@ -40,6 +40,7 @@ Progress = Callable[[int, int, str], None]
 _LEXICON_COLUMNS = ["synonym", "hpo_id", "scope", "type", "context", "rationale"]
 _RELEASE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MAX_WORDS = 14
+_ARTICLES = frozenset({"the", "a", "an", "of", "s"})
 _STEPS = 5
 
 
@@ -228,6 +229,8 @@ def _collect_names(
             ):
                 continue
             near = tuple(context.get(text, context.get(fold(text), ())))
+            if label.startswith("Fractured ") and text.lower().startswith("bone "):
+                continue  # a slip of the ontology for "broken"
             short = kind == "abbreviation" or (len(text) <= 5 and text.isupper())
             add(text, hpo_id, scope, Method.ABBREVIATION if short else method, near)
     return sorted(names.values(), key=lambda name: (name.hpo_id, name.text, name.method))
@@ -245,7 +248,10 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
     longest: dict[str, int] = {}
     surfaces: set[str] = set()
     for position, name in enumerate(names):
-        written = [word for word in tokenise(name.text).words if fold(word) not in skipped]
+        every = tokenise(name.text).words
+        written = [word for word in every if fold(word) not in skipped]
+        if len(written) == 1 and not all(fold(word) in _ARTICLES or word in written for word in every):
+            continue  # "in-toes" must not become "toes"
         roots = [normalise(word) for word in written]
         if not roots or len(roots) > _MAX_WORDS:
             continue
