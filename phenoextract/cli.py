@@ -48,6 +48,8 @@ class _OneLineErrors(TyperGroup):
             return super().invoke(ctx)
         except PhenoextractError as error:
             _fail(str(error))
+        except ImportError as error:
+            _fail(f"{error.name} is not installed or damaged")
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -157,7 +157,7 @@ class FakeExtractor:
             raise KeyError(document.text)
         return replace(self._report, id=document.id)
 
-    def pipe(self, documents: Iterable[Document]) -> Iterator[Report]:
+    def pipe(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Report]:
         yield from map(self, documents)
 
 
