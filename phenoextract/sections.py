@@ -12,9 +12,12 @@ BODY = "body"
 _SALUTATION = re.compile(r"^[ \t]*Dear\b[^\n]*$", re.MULTILINE)
 _HEADING = re.compile(
     r"^[ \t]*(?:[#*•\-]+[ \t]*|\d{1,2}[.)][ \t]*)?"
-    r"(?P<name>[A-Za-z][A-Za-z '’/&.,\-]{0,48}?)[ \t]*(?:\([^)\n]{0,30}\)[ \t]*)?(?P<mark>:|[–—-][ \t]|\r?$|[ \t]{2,})",
+    r"(?P<name>[A-Za-z][A-Za-z '’/&.,\-]{0,58}?)[ \t]*(?:\([^)\n]{0,30}\)[ \t]*)?(?P<mark>:|\?|[–—-][ \t]|\r?$|[ \t]{2,})",
     re.MULTILINE,
 )
+_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
+_DICTATED = re.compile(r"\bnew paragraph\b", re.IGNORECASE)
+_MAX_HEADING_WORDS = 8
 _LETTERHEAD = re.compile(
     r"\b(?:hospital|service|centre|center|clinic|department|trust|surgery|practice|road|street|tel|ref|date|typed|nhs|ward)\b",
     re.IGNORECASE,
@@ -26,28 +29,41 @@ def _headings() -> dict[str, str]:
     return {name: kind for kind, names in load_rules("sections")["kinds"].items() for name in names}
 
 
+@lru_cache(maxsize=1)
+def _keywords() -> tuple[tuple[frozenset[str], str], ...]:
+    return tuple((frozenset(words), kind) for kind, words in load_rules("sections")["keywords"].items())
+
+
 def _kind(name: str) -> str | None:
-    """Give the kind of section that a heading opens, or None if the words are no heading."""
-    key = " ".join(re.findall(r"[a-z]+", name.lower()))
-    return _headings().get(key)
+    """Give the kind of section that a heading opens, or None if the words are no known heading."""
+    return _headings().get(" ".join(re.findall(r"[a-z]+", name.lower())))
+
+
+def _unknown_heading(text: str, match: re.Match[str]) -> str | None:
+    """Give the kind of a short line that stands alone above its paragraph, as only a heading does."""
+    line_end = text.find("\n", match.start())
+    line = text[match.start() : line_end if line_end >= 0 else len(text)].strip()
+    alone = match.start() == 0 or _BLANK_LINE.search(text, max(0, match.start() - 4), match.start()) is not None
+    follows = line_end >= 0 and text[line_end + 1 : line_end + 3].strip()
+    words = line.split()
+    if not (alone and follows and 1 < len(words) <= _MAX_HEADING_WORDS and line[0].isupper()):
+        return None
+    if line[-1] in ".,;" or "," in line or any(char.isdigit() for char in line):
+        return None
+    found = frozenset(re.findall(r"[a-z]+", line.lower()))
+    return next((kind for keys, kind in _keywords() if keys & found), BODY)
 
 
 def find_sections(text: str) -> list[Section]:
     """Give the sections of a text, in order and without gaps.
 
     Text before the first heading is `administrative` where a salutation follows and it looks like a
-    letterhead, else `body`; a text without headings is one `body`. Offsets are code points.
+    letterhead, else `body`; a text without headings is one `body`. Some kinds end before the next heading
+    (`ends` in the rules). Offsets are code points.
     """
     if not text:
         return []
-    marks: list[tuple[int, int, str]] = []
-    for match in _HEADING.finditer(text):
-        kind = _kind(match.group("name"))
-        if kind is None:
-            continue
-        if match.group("mark")[:1] in ("", "\r") and len(match.group("name")) < 3:
-            continue
-        marks.append((match.start(), match.end(), kind))
+    marks = _dictated_marks(text) if _DICTATED.search(text) else _marks(text)
     salutation = _SALUTATION.search(text)
     if salutation is not None and (salutation.start() == 0 or _LETTERHEAD.search(text, 0, salutation.start())):
         marks = [mark for mark in marks if mark[0] > salutation.start()]
@@ -63,3 +79,66 @@ def find_sections(text: str) -> list[Section]:
         for (start, heading_end, kind), end in zip(marks, ends, strict=True)
         if end > start
     ]
+
+
+def _marks(text: str) -> list[tuple[int, int, str]]:
+    """Give (start, end of heading, kind) for each heading, and for each place where a section ends early."""
+    rules = load_rules("sections")["ends"]
+    marks: list[tuple[int, int, str]] = []
+    for match in _HEADING.finditer(text):
+        own_line = match.group("mark")[:1] in ("", "\r", "?")
+        kind = _kind(match.group("name"))
+        if kind is None and own_line:
+            kind = _unknown_heading(text, match)
+        if kind is None or (own_line and len(match.group("name")) < 3):
+            continue
+        marks.append((match.start(), match.end(), kind))
+        line_end = text.find("\n", match.end())
+        if line_end < 0:
+            continue
+        inline = bool(text[match.end() : line_end].strip())
+        if kind in rules["line"] and inline:
+            marks.append((line_end, line_end, BODY))
+        elif kind in rules["paragraph"]:
+            marks.extend(_early_end(text, kind, match.end(), inline=inline))
+    known = {start for start, heading_end, _ in marks if heading_end > start}
+    return [mark for mark in marks if mark[1] > mark[0] or mark[0] + 1 not in known]
+
+
+def _early_end(text: str, kind: str, start: int, *, inline: bool) -> list[tuple[int, int, str]]:
+    """End a section with its paragraph; a family history goes on as long as each paragraph names a relative."""
+    blank = _BLANK_LINE.search(text, start + (0 if inline else 2))
+    if not inline and kind != "family":
+        return []
+    while blank is not None and kind == "family":
+        following = _BLANK_LINE.search(text, blank.end())
+        paragraph = text[blank.end() : following.start() if following else len(text)].lower()
+        if not _names_relative(paragraph):
+            break
+        blank = following
+    return [] if blank is None else [(blank.end(), blank.end(), BODY)]
+
+
+@lru_cache(maxsize=1)
+def _relatives() -> re.Pattern[str]:
+    words = (*load_rules("context")["kin"]["words"], *load_rules("context")["kin"]["children"])
+    return re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + r")\b")
+
+
+def _names_relative(paragraph: str) -> bool:
+    return _relatives().search(paragraph) is not None
+
+
+def _dictated_marks(text: str) -> list[tuple[int, int, str]]:
+    """Give a mark for each spoken "new paragraph", with the heading that is spoken after it, if any."""
+    marks: list[tuple[int, int, str]] = []
+    for match in _DICTATED.finditer(text):
+        words = list(re.finditer(r"[A-Za-z]+", text[match.end() : match.end() + 60]))[:4]
+        for count in range(len(words), 0, -1):
+            kind = _headings().get(" ".join(word.group().lower() for word in words[:count]))
+            if kind is not None and kind != "administrative":
+                marks.append((match.start(), match.end() + words[count - 1].end(), kind))
+                break
+        else:
+            marks.append((match.start(), match.end(), BODY))
+    return marks

@@ -109,7 +109,25 @@ def tokenise(text: str) -> Tokens:
         append(kind)
     if words:
         sentences.append((begin, len(words)))
+        if len(sentences) < 3 and "new" in words:
+            sentences = _dictated_sentences(words, gaps, sentences)
     return Tokens(words, starts, ends, gaps, sentences)
+
+
+def _dictated_sentences(
+    words: Sequence[str], gaps: list[Gap], sentences: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Split where punctuation was spoken: "full stop", "new paragraph", "new line"."""
+    spoken = {("full", "stop"), ("new", "paragraph"), ("new", "line")}
+    split: list[tuple[int, int]] = []
+    for begin, end in sentences:
+        for place in range(begin, end - 1):
+            if (words[place].lower(), words[place + 1].lower()) in spoken and place + 2 < end:
+                gaps[place + 2] = Gap.SENTENCE
+                split.append((begin, place + 2))
+                begin = place + 2
+        split.append((begin, end))
+    return split
 
 
 def _ends_sentence(before: str, after: str, gap: str) -> bool:
