@@ -18,6 +18,7 @@ from phenoextract.types import Assertion, Cue, Mention, NotCoded, Section, Span,
 
 _SCOPE = 30  # words a cue before the mention can reach
 _NOT_REACH = 5  # words a bare "not" can reach: it mostly denies the verb
+_SHORT_MEMBER = 2  # words of a list member that is a bare name
 _AFTER = 7  # words between a mention and a cue behind it
 
 
@@ -30,6 +31,10 @@ class _Found(NamedTuple):
 
 
 _PRESENT = Assertion(Status.PRESENT)
+_PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
+_MALE = re.compile(r"\b(?:male|boy|son|gentleman|man|mr|master|he|his)\b", re.IGNORECASE)
+_FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)\b", re.IGNORECASE)
+_INTRODUCTION = 800  # characters in which a letter says who it is about
 
 
 @lru_cache(maxsize=1)
@@ -38,6 +43,8 @@ def _cue_table() -> dict[str, list[tuple[tuple[str, ...], str]]]:
     table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for group, parts in load_rules("context").items():
         for part, phrases in parts.items():
+            if (group, part) in (("kin", "male"), ("kin", "female"), ("kin", "telling")):
+                continue
             for phrase in phrases:
                 words = tuple(phrase.replace("-", " ").split())
                 table.setdefault(words[0], []).append((words, f"{group}.{part}"))
@@ -54,6 +61,21 @@ def is_letter(text: str, sections: Sequence[Section]) -> bool:
 
 _ONE_PERSON = re.compile(r"\b(?:proband|the patient|this patient|year[- ]old|month[- ]old|(?:this|the) (?:boy|girl|man|woman|child|infant|baby|subject))\b", re.I)
 _MANY_PEOPLE = re.compile(r"\b(?:families|individuals|patients|persons|kindreds?|cases|sibs|siblings|subjects|carriers|probands|we report)\b", re.I)
+
+
+@lru_cache(maxsize=1)
+def _gender_of_kin() -> dict[str, str]:
+    kin = load_rules("context")["kin"]
+    return {word: gender for gender in ("male", "female") for word in kin[gender]}
+
+
+def patient_gender(text: str) -> str | None:
+    """Tell from a letter's beginning whether it speaks of him or of her, where that is clear."""
+    male = len(_MALE.findall(text, 0, _INTRODUCTION))
+    female = len(_FEMALE.findall(text, 0, _INTRODUCTION))
+    if male == female:
+        return None
+    return "male" if male > female else "female"
 
 
 def about_one_person(text: str) -> bool:
@@ -76,6 +98,7 @@ def decide(
     by_sentence: dict[int, _Sentence] = {}
     taken = [_words(tokens, mention.spans) for mention in mentions]
     names = {place for first, last in taken for place in range(first, last + 1)}
+    gender = patient_gender(text) if relatives else None
     decisions = []
     for mention, (first, last) in zip(mentions, taken, strict=True):
         number = sentence_of(first)
@@ -84,6 +107,9 @@ def decide(
             begin, end = tokens.sentences[number]
             section = _section_at(sections, tokens.starts[begin], mention.start)
             sentence = by_sentence[number] = _Sentence(text, tokens, begin, end, section, letter, relatives, names)
+            if relatives:
+                sentence.gender = gender
+                sentence.carried = _carried(text, tokens, number, section, sentence, gender)
         decisions.append(sentence.decide(first, last, mention.not_coded))
     return decisions
 
@@ -112,6 +138,28 @@ def _words(tokens: Tokens, spans: Sequence[Span]) -> tuple[int, int]:
     return min(first, len(tokens.words) - 1), min(last, len(tokens.words) - 1)
 
 
+def _carried(
+    text: str, tokens: Tokens, number: int, section: Section, sentence: _Sentence, gender: str | None
+) -> Cue | None:
+    """Find the relative whom a sentence that begins with a pronoun goes on about, a few sentences back.
+
+    Only a pronoun that cannot mean the patient is followed, and only within the paragraph.
+    """
+    pronoun = _PRONOUN.get(sentence.words[0]) if sentence.words else None
+    if pronoun is None or gender is None or pronoun == gender:
+        return None
+    start = tokens.starts[sentence.begin]
+    for back in range(number - 1, max(-1, number - 6), -1):
+        begin, end = tokens.sentences[back]
+        if "\n\n" in text[tokens.starts[begin] : start]:
+            return None
+        for place in range(begin, end):
+            word = fold(tokens.words[place])
+            if _gender_of_kin().get(word) == pronoun:
+                return Cue("family", tokens.starts[place], tokens.ends[place], tokens.words[place])
+    return None
+
+
 class _Sentence:
     """The cues of one sentence, found once and asked for each of its mentions."""
 
@@ -122,6 +170,8 @@ class _Sentence:
         self.section, self.letter, self.relatives, self.names = section, letter, relatives, names
         self.words = [fold(word) for word in tokens.words[begin:end]]
         self.cues = list(self._find_cues())
+        self.gender: str | None = None
+        self.carried: Cue | None = None
 
     def _find_cues(self) -> Iterator[_Found]:
         """Find cues left to right, longest first, none inside another."""
@@ -309,10 +359,12 @@ class _Sentence:
         for found in reversed(self.cues):
             if not found.kind.startswith("kin.") or found.first > last:
                 continue
-            if found.last >= first or found.kind == "kin.telling":
+            if found.last >= first:
                 continue
             if found.kind == "kin.patient":
                 word = self.words[found.first - self.begin]
+                if found.first == self.begin and self.carried is not None:
+                    return self.carried
                 if found.first == self.begin or word in ("patient", "proband", "you", "i", "himself", "herself"):
                     return None
                 before = self.words[found.first - 1 - self.begin]
@@ -328,11 +380,26 @@ class _Sentence:
                 continue
             if self.letter or self._owned(found) or found.last > found.first:
                 return self._cue("family", found)
+        if self.carried is not None:
+            return self.carried
         for found in self._after(("kin.words",), last, 6):
             between = self.words[last + 1 - self.begin : found.first - self.begin]
             if between[:1] in (["in"], ["on"], ["of"]) and "and" not in between and self.letter:
                 return self._cue("family", found)
         return None
+
+    def _asks(self, found: _Found) -> bool:
+        """Tell "asked if he has" from "if he has"."""
+        return found.first > self.begin and self.words[found.first - 1 - self.begin] in _ASKING
+
+    def _goes_on_about_kin(self, pronoun: _Found) -> bool:
+        """Tell whether a pronoun inside a sentence means the relative named before it, not the patient."""
+        gender = _PRONOUN.get(self.words[pronoun.first - self.begin])
+        for found in reversed(self.cues):
+            if found.kind.startswith("kin.") and found.kind != "kin.patient" and found.last < pronoun.first:
+                kin = _gender_of_kin().get(self.words[found.last - self.begin])
+                return kin is not None and kin == gender and self.gender is not None and gender != self.gender
+        return False
 
     def _owned(self, found: _Found) -> bool:
         before = self.words[max(0, found.first - 3 - self.begin) : found.first - self.begin]
@@ -357,7 +424,11 @@ class _Sentence:
         for found in self._before(("plan.before",), first, 8):
             if not self._terminated(found.last, first, lists=False):
                 return NotCoded.PLAN, self._cue("plan", found)
+        for found in self._after(("conditional.after",), last, 25):
+            return NotCoded.CONDITIONAL, self._cue("condition", found)
         for found in self._before(("conditional.before",), first, 25):
+            if self._asks(found):
+                continue
             return NotCoded.CONDITIONAL, self._cue("condition", found)
         for found in self.cues:
             if found.kind == "explanation.anywhere":
@@ -369,6 +440,9 @@ class _Sentence:
         return None
 
 
+_ASKING = frozenset(
+    ["wonder", "wonders", "wondered", "wondering", "ask", "asked", "see", "sure", "know", "clear", "certain", "check"]
+)
 _LINKING = frozenset(
     ["is", "are", "was", "were", "has", "have", "had", "been", "be", "also", "both", "all", "currently", "completely",
      "entirely", "specifically", "clearly", "of", "on", "in", "the", "at", "either", "side", "sides", "examination", "to"]

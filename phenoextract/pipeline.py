@@ -67,8 +67,9 @@ class Extractor:
             raise DocumentTooLong(document.id)
         tokens = tokenise(text)
         sections = find_sections(text)
-        mentions = merge(self._recognise(text, tokens), find_measurements(text))
-        assertions = decide(text, tokens, sections, mentions, letter=is_letter(text, sections))
+        letter = is_letter(text, sections)
+        mentions = merge(self._recognise(text, tokens, letter=letter), find_measurements(text))
+        assertions = decide(text, tokens, sections, mentions, letter=letter)
         annotations = annotate(text, sections, mentions, assertions, review_below=self.config.review_below)
         return Report(document.id, features(annotations, self.ontology), annotations, self.provenance)
 

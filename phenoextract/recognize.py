@@ -6,7 +6,7 @@ The only importer of scispacy, and only when a letter defines an abbreviation.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from phenoextract.link import rank
 from phenoextract.rules import load_rules
 from phenoextract.spelling import Spelling
 from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
-from phenoextract.types import Candidate, Mention, Method, Scope, Span
+from phenoextract.types import Candidate, Mention, Method, NotCoded, Scope, Span
 
 _UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED = range(5)
 _MAX_MEMO = 200_000
@@ -46,6 +46,7 @@ class _Hit(NamedTuple):
     pieces: tuple[tuple[int, int], ...]
     size: int
     candidates: tuple[Candidate, ...]
+    diagnosis: bool = False
 
 
 class Recognizer:
@@ -65,14 +66,17 @@ class Recognizer:
         self._classes = word_classes()
         self._spelling = Spelling(index.surfaces, index.known)
         self._memo: dict[str, _Word] = {}
+        self._diagnoses = _diagnosis_keys()
 
-    def __call__(self, text: str, tokens: Tokens) -> list[Mention]:
-        """Give the mentions of a text, in order of their start."""
+    def __call__(self, text: str, tokens: Tokens, *, letter: bool = False) -> list[Mention]:
+        """Give the mentions of a text, in order of their start; in letters, names of diseases hide their parts."""
         memo = self._memo
         look = [memo.get(word) or self._classify(word) for word in tokens.words]
         hits = self._scan(tokens, look)
         hits += self._coordinate(tokens, look, hits)
         hits += self._abbreviations(text, tokens, hits)
+        if letter:
+            hits += self._disease_names(tokens)
         return [self._mention(tokens, hit) for hit in self._choose(hits)]
 
     def _classify(self, word: str) -> _Word:
@@ -92,21 +96,25 @@ class Recognizer:
         root = normalise(word)
         modifier = folded in self._modifiers or root in self._modifiers
         longest = self._index.words.get(root)
-        fuzzy = False
         if longest is None and not modifier:
             capitalised = word[0].isupper() and not word.isupper()
+            read = _misread(folded, self._index.words)
+            if read is not None:
+                return self._content(read, fuzzy=True)
             if not folded.isalpha() or (capitalised and len(word) < _NAMES_FUZZY_FROM):
                 return _Word(_UNKNOWN, 0, 0, 0, 0, False)
             corrected = self._spelling.correct(plain_form(word))
             if corrected is None:
                 return _Word(_UNKNOWN, 0, 0, 0, 0, False)
-            root, fuzzy = normalise(corrected), True
-            longest = self._index.words.get(root, 0)
-        strict = word_hash(root)
+            return self._content(normalise(corrected), fuzzy=True)
         if modifier:
-            return _Word(_MODIFIER, strict, 0, 0, longest or 0, False)
+            return _Word(_MODIFIER, word_hash(root), 0, 0, longest or 0, False)
+        return self._content(root, fuzzy=False)
+
+    def _content(self, root: str, *, fuzzy: bool) -> _Word:
+        strict = word_hash(root)
         loose = 0 if root in self._neutral else word_hash(self._classes.get(root, root))
-        return _Word(_CONTENT, strict, strict, loose, longest or 0, fuzzy)
+        return _Word(_CONTENT, strict, strict, loose, self._index.words.get(root, 0), fuzzy)
 
     def _scan(self, tokens: Tokens, look: Sequence[_Word]) -> list[_Hit]:
         """Find names in contiguous words: the longest from each word on (with `nested`, all)."""
@@ -236,6 +244,8 @@ class Recognizer:
                     if start + length >= len(left):
                         continue
                     hit = self._joined(tokens, look, head, piece, piece, covered)
+                    if hit is not None and not self._conjoined(tokens, head[-1], piece[0]) and _in_order(hit, tokens):
+                        hit = None
                     if hit is not None:
                         return [hit]
         return []
@@ -253,10 +263,14 @@ class Recognizer:
             piece = left[-length:]
             for start in range(1, min(5, len(right))):
                 for end in range(len(right), start, -1):
-                    hit = self._joined(tokens, look, piece, right[start:end], piece, covered)
+                    hit = self._joined(tokens, look, piece, right[start:end], piece, covered, keep_order=True)
                     if hit is not None:
                         return [hit]
         return []
+
+    def _conjoined(self, tokens: Tokens, left: int, right: int) -> bool:
+        """Tell whether "and" or "or" stands between two words: a comma alone seldom shares a first part."""
+        return any(fold(word) in _CONJUNCTIONS for word in tokens.words[left + 1 : right])
 
     def _joined(
         self,
@@ -266,6 +280,8 @@ class Recognizer:
         right: Sequence[int],
         own: Sequence[int],
         covered: dict[int, _Hit],
+        *,
+        keep_order: bool = False,
     ) -> _Hit | None:
         """Look two pieces up as one name; `own` is the piece that is not shared with another mention."""
         places = (*left, *right)
@@ -276,7 +292,7 @@ class Recognizer:
         if names is None or not any(look[place].loose for place in own):
             return None
         pieces = ((left[0], left[-1]), (right[0], right[-1]))
-        hit = self._hit(tokens, look, pieces, names, split=True)
+        hit = self._hit(tokens, look, pieces, names, keep_order=keep_order, split=True)
         if hit is None or hit.candidates[0].scope is not Scope.EXACT:
             return None
         for place in own:
@@ -307,6 +323,15 @@ class Recognizer:
                 added += [_Hit(((use, use),), 101, (candidate,)) for use in uses if use != place]
         return added
 
+    def _disease_names(self, tokens: Tokens) -> list[_Hit]:
+        """Find diseases whose names hold the name of a phenotype, so that the part is not coded."""
+        found = []
+        for place, word in enumerate(tokens.words):
+            for name in self._diagnoses.get(normalise(word), ()):
+                if tuple(map(normalise, tokens.words[place : place + len(name)])) == name:
+                    found.append(_Hit(((place, place + len(name) - 1),), 1000 + len(name), (), diagnosis=True))
+        return found
+
     def _choose(self, hits: list[_Hit]) -> list[_Hit]:
         """Keep the longest of overlapping hits, the earliest of equals; parts of coordinations may share words."""
         kept: list[_Hit] = []
@@ -324,7 +349,41 @@ class Recognizer:
 
     def _mention(self, tokens: Tokens, hit: _Hit) -> Mention:
         spans = tuple(Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces)
-        return Mention(spans, hit.candidates)
+        return Mention(spans, hit.candidates, not_coded=NotCoded.DIAGNOSIS if hit.diagnosis else None)
+
+
+@lru_cache(maxsize=1)
+def _diagnosis_keys() -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Give the disease names by their first word, in normal form, longest first."""
+    keys: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for name in load_rules("lexicon")["diagnoses"]["names"]:
+        words = tuple(map(normalise, tokenise(name).words))
+        keys[words[0]] = tuple(sorted((*keys.get(words[0], ()), words), key=len, reverse=True))
+    return keys
+
+
+_MISREAD = (("1", "l"), ("0", "o"), ("5", "s"), ("rn", "m"), ("vv", "w"), ("1", "i"), ("c1", "d"))
+_MIN_MISREAD = 6
+
+
+def _misread(word: str, known: Mapping[str, int]) -> str | None:
+    """Give the normal form of a word that optical character recognition has misread ("sco1iosis")."""
+    if len(word) < _MIN_MISREAD or not any(wrong in word for wrong, _ in _MISREAD):
+        return None
+    for wrong, right in _MISREAD:
+        if wrong in word:
+            root = normalise(word.replace(wrong, right))
+            if root in known and len(root) >= _MIN_MISREAD - 1:
+                return root
+    return None
+
+
+def _in_order(hit: _Hit, tokens: Tokens) -> bool:
+    """Tell whether the pieces of a coordinated hit stand in the order of the name that they make."""
+    own = [normalise(word) for word in tokenise(hit.candidates[0].synonym).words]
+    written = [normalise(tokens.words[place]) for first, last in hit.pieces for place in range(first, last + 1)]
+    places = [own.index(word) for word in written if word in own]
+    return places == sorted(places)
 
 
 def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:

@@ -55,6 +55,7 @@ class NotCoded(StrEnum):
     PLAN = "plan, treatment or test, not a finding"
     AMBIGUOUS = "the words have another meaning here"
     NORMAL = "within the normal range"
+    DIAGNOSIS = "part of the name of a disease"
     LESS_SPECIFIC = "part of a more specific finding"
     NO_TERM = "no HPO term fits"
 
