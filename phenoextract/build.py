@@ -242,9 +242,11 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
     skipped = function_words()
     neutral = {normalise(word) for word in rules["neutral"]["words"]}
     modifiers = {normalise(word) for word in rules["modifier"]["words"]}
+    narrowing = {normalise(word) for word in rules["narrowing"]["words"]}
     classes = word_classes()
     strict: list[list[int]] = []
     loose: list[list[int]] = []
+    shortened: list[tuple[int, int]] = []
     longest: dict[str, int] = {}
     surfaces: set[str] = set()
     for position, name in enumerate(names):
@@ -264,6 +266,10 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
             if len(classed) < 2:  # "low concentration" must not become "low"
                 continue
             loose.append([sum(map(word_hash, classed)), position])
+        if (rest := [root for root in roots if root not in narrowing]) != roots and len(rest) > 1:
+            shortened.append((sum(word_hash(classes.get(root, root)) for root in rest), position))
+    taken = {key for key, _ in loose}
+    loose.extend([key, position] for key, position in shortened if key not in taken)
     for root in neutral | modifiers | classes.keys():
         longest.setdefault(root, 0)
     return sorted(strict), sorted(loose), dict(sorted(longest.items())), sorted(surfaces)
