@@ -33,7 +33,7 @@ index: $(INDEX)
 
 bench: $(INDEX)
 	$(BIN)/pip install --quiet --editable '.[dev,peers]'
-	set -e; for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+	set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python "$$script"; done
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 1; }

@@ -234,9 +234,10 @@ def test_readers_rtf_is_not_taken_for_text() -> None:
 
 
 def test_readers_folder_and_missing_file(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing.txt"):
-        with pytest.raises(DocumentUnreadable):
+    for path in (tmp_path, tmp_path / "missing.txt", Path()):
+        with pytest.raises(DocumentUnreadable) as caught:
             readers.read(path)
+        assert caught.value.document_id
 
 
 def test_readers_size_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,12 +20,13 @@ def read(path: Path) -> Document:
     Raises DocumentUnreadable for a missing file, a folder, a damaged file or another format, and the
     errors of `from_bytes`.
     """
+    document_id = path.name or str(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError:
-        raise DocumentUnreadable(path.name) from None
-    return from_bytes(data, path.name)
+        raise DocumentUnreadable(document_id) from None
+    return from_bytes(data, document_id)
 
 
 def from_bytes(data: bytes, document_id: str) -> Document:
