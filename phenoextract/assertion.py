@@ -17,7 +17,7 @@ from phenoextract.text import Gap, Tokens, fold
 from phenoextract.types import Assertion, Cue, Mention, NotCoded, Section, Span, Status
 
 _SCOPE = 30  # words a cue before the mention can reach
-_NOT_REACH = 5  # words a bare "not" can reach: it mostly denies the verb
+_SHORT_REACH = 4  # words that cues can reach which mostly deny something else, such as a bare "not"
 _SHORT_MEMBER = 2  # words of a list member that is a bare name
 _AFTER = 7  # words between a mention and a cue behind it
 
@@ -37,13 +37,19 @@ _FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)
 _INTRODUCTION = 800  # characters in which a letter says who it is about
 
 
+# Lists in rules/context.toml that qualify cues and are none themselves.
+_NOT_CUES = frozenset(
+    [("kin", "male"), ("kin", "female"), ("kin", "telling"), ("negation", "short"), ("negation", "groups")]
+)
+
+
 @lru_cache(maxsize=1)
 def _cue_table() -> dict[str, list[tuple[tuple[str, ...], str]]]:
     """Give, for each first word, the cues that begin with it, longest first."""
     table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for group, parts in load_rules("context").items():
         for part, phrases in parts.items():
-            if (group, part) in (("kin", "male"), ("kin", "female"), ("kin", "telling")):
+            if (group, part) in _NOT_CUES:
                 continue
             for phrase in phrases:
                 words = tuple(phrase.replace("-", " ").split())
@@ -252,11 +258,9 @@ class _Sentence:
                 if not self._terminated(found.last, first):
                     return None
                 continue
-            if (
-                found.last == found.first
-                and self.words[found.first - self.begin] == "not"
-                and first - found.last > _NOT_REACH
-            ):
+            if first - found.last > _SHORT_REACH and self._phrase(found) in _short_cues():
+                continue
+            if not self.letter and self._divides_groups(found):
                 continue
             if not self._terminated(found.last, first) and self._list_holds(found.last, first):
                 return self._cue("negation", found)
@@ -288,6 +292,14 @@ class _Sentence:
             ):
                 return self._cue("negation", found)
         return None
+
+    def _phrase(self, found: _Found) -> str:
+        return " ".join(self.words[found.first - self.begin : found.last + 1 - self.begin])
+
+    def _divides_groups(self, found: _Found) -> bool:
+        """Tell "patients without" in a study from "he was without"."""
+        before = self.words[max(0, found.first - 3 - self.begin) : found.first - self.begin]
+        return self._phrase(found) == "without" and not _groups().isdisjoint(before)
 
     def _gap_text(self, place: int) -> str:
         return self.text[self.tokens.ends[place - 1] : self.tokens.starts[place]] if place else ""
@@ -447,6 +459,16 @@ _LINKING = frozenset(
     ["is", "are", "was", "were", "has", "have", "had", "been", "be", "also", "both", "all", "currently", "completely",
      "entirely", "specifically", "clearly", "of", "on", "in", "the", "at", "either", "side", "sides", "examination", "to"]
 )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _short_cues() -> frozenset[str]:
+    return frozenset(load_rules("context")["negation"]["short"])
+
+
+@lru_cache(maxsize=1)
+def _groups() -> frozenset[str]:
+    return frozenset(load_rules("context")["negation"]["groups"])
 
 
 @lru_cache(maxsize=1)

@@ -40,7 +40,7 @@ Progress = Callable[[int, int, str], None]
 _LEXICON_COLUMNS = ["synonym", "hpo_id", "scope", "type", "context", "rationale"]
 _RELEASE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MAX_WORDS = 14
-_ARTICLES = frozenset({"the", "a", "an", "of", "s"})
+_ARTICLES = frozenset({"s"})
 _STEPS = 5
 
 

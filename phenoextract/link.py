@@ -74,6 +74,7 @@ def rank(
         )
         ranked.append((key, name, score, method))
     ranked.sort(key=lambda row: (row[0], row[1].hpo_id))
+    _general_first(ranked, index)
     chosen: dict[str, Candidate] = {}
     for _, name, score, method in ranked:
         if name.hpo_id not in chosen and len(chosen) < MAX_CANDIDATES:
@@ -81,6 +82,15 @@ def rank(
                 name.hpo_id, index.ontology.label(name.hpo_id), round(score, 3), method, name.text, name.scope
             )
     return tuple(chosen.values())
+
+
+def _general_first(ranked: list[tuple[tuple[int, ...], Name, float, Method]], index: Index) -> None:
+    """Of two terms that own the same words equally, put the general one first: the words do not tell them apart."""
+    if len(ranked) < 2 or ranked[0][0][:4] != ranked[1][0][:4]:
+        return
+    first, second = ranked[0][1].hpo_id, ranked[1][1].hpo_id
+    if second in index.ontology.ancestors(first):
+        ranked[0], ranked[1] = ranked[1], ranked[0]
 
 
 def _safe_variant(own: str, written: str) -> bool:

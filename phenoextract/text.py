@@ -202,15 +202,22 @@ def normalise(word: str) -> str:
     word = fold(word)
     irregular = _irregular()
     if word in irregular:
-        return irregular[word]
+        return _irregular_root(word)
     if len(word) < 4 or not word.isalpha():
         return word
     for pattern, replacement in _SPELLINGS:
         word = pattern.sub(replacement, word)
-    word = irregular.get(word, word)
-    singular = _singular(word)
-    if singular in irregular:
-        return irregular[singular]
+    singular = _singular(irregular.get(word, word))
+    return _irregular_root(singular) if singular in irregular else _root(singular)
+
+
+def _irregular_root(word: str) -> str:
+    """Give the root of a listed word: as listed, or the root of the regular word that it is listed for."""
+    listed = _irregular()[word]
+    return listed if listed in _irregular() or len(listed) < _MIN_DERIVED else _root(listed)
+
+
+def _root(singular: str) -> str:
     if len(singular) >= _MIN_DERIVED:
         for suffix, root in _SUFFIXES:
             if singular.endswith(suffix) and len(singular) - len(suffix) + len(root) >= _MIN_ROOT:
