@@ -31,6 +31,7 @@ class _Found(NamedTuple):
 
 
 _PRESENT = Assertion(Status.PRESENT)
+_UNQUALIFIED = (Status.PRESENT, Status.ABSENT)  # what a mention's own status overrules
 _PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
 _MALE = re.compile(r"\b(?:male|boy|son|gentleman|man|mr|master|he|his)\b", re.IGNORECASE)
 _FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)\b", re.IGNORECASE)
@@ -62,10 +63,9 @@ def _cue_table() -> dict[str, list[tuple[tuple[str, ...], str]]]:
 def is_letter(text: str, sections: Sequence[Section]) -> bool:
     """Tell a letter or note about one person from prose about a disease, by its headings and address."""
     kinds = [section.kind for section in sections if section.heading_end > section.start]
-    return len(kinds) > 1 or "administrative" in kinds or "closing" in kinds
+    return len(kinds) > 1 or "administrative" in kinds or "closing" in kinds or text.lstrip()[:5].lower() == "dear "
 
 
-_ONE_PERSON = re.compile(r"\b(?:proband|the patient|this patient|year[- ]old|month[- ]old|(?:this|the) (?:boy|girl|man|woman|child|infant|baby|subject))\b", re.I)
 _MANY_PEOPLE = re.compile(r"\b(?:families|individuals|patients|persons|kindreds?|cases|sibs|siblings|subjects|carriers|probands|we report)\b", re.I)
 
 
@@ -85,8 +85,8 @@ def patient_gender(text: str) -> str | None:
 
 
 def about_one_person(text: str) -> bool:
-    """Tell a case report from prose about families or cohorts, whose relatives are its subjects."""
-    return _ONE_PERSON.search(text) is not None and _MANY_PEOPLE.search(text) is None
+    """Tell a note or case report from prose about families or cohorts, whose relatives are its subjects."""
+    return _MANY_PEOPLE.search(text) is None
 
 
 def decide(
@@ -116,7 +116,11 @@ def decide(
             if relatives:
                 sentence.gender = gender
                 sentence.carried = _carried(text, tokens, number, section, sentence, gender)
-        decisions.append(sentence.decide(first, last, mention.not_coded))
+        decision = sentence.decide(first, last, mention.not_coded)
+        if mention.status is not None and decision.not_coded is None and decision.status in _UNQUALIFIED:
+            cue = Cue("measurement", mention.start, mention.end, text[mention.start : mention.end])
+            decision = Assertion(mention.status, (cue,) if mention.status is Status.UNCERTAIN else ())
+        decisions.append(decision)
     return decisions
 
 
@@ -390,7 +394,7 @@ class _Sentence:
                 continue
             if self._is_teller(found, first) or self._is_companion(found):
                 continue
-            if self.letter or self._owned(found) or found.last > found.first:
+            if self.letter or self._owned(found) or found.last > found.first or found.first == self.begin:
                 return self._cue("family", found)
         if self.carried is not None:
             return self.carried

@@ -272,6 +272,10 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
     loose.extend([key, position] for key, position in shortened if key not in taken)
     for root in neutral | modifiers | classes.keys():
         longest.setdefault(root, 0)
+    widest: dict[str, int] = defaultdict(int)
+    for root, kind in classes.items():
+        widest[kind] = max(widest[kind], longest[root])
+    longest.update({root: widest[kind] for root, kind in classes.items()})
     return sorted(strict), sorted(loose), dict(sorted(longest.items())), sorted(surfaces)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from phenoextract.index import Index, Name, function_words
 from phenoextract.text import fold, normalise, plain_form, tokenise
@@ -17,6 +19,29 @@ _VARIANT, _LOOSE, _FUZZY, _SPLIT = 0.97, 0.85, 0.82, 0.95
 _MIN_VARIANT = 6
 _CONJUNCTION = re.compile(r"[,/&]|\b(?:and|or)\b")
 _NEGATORS = frozenset({"no", "not", "non", "without", "never", "cannot", "unable", "nothing"})
+
+
+class _Form(NamedTuple):
+    """What ranking needs of a name's string, worked out once."""
+
+    plain: tuple[str, ...]
+    any_order: list[str]
+    roots: tuple[str, ...]
+    negated: bool
+    joined: bool
+
+
+@lru_cache(maxsize=100_000)
+def _form(text: str) -> _Form:
+    written = [word for word in tokenise(text).words if fold(word) not in function_words()]
+    plain = tuple(map(plain_form, written))
+    return _Form(
+        plain,
+        sorted(plain),
+        tuple(map(normalise, written)),
+        not _NEGATORS.isdisjoint(plain),
+        _CONJUNCTION.search(text) is not None,
+    )
 
 
 def rank(
@@ -38,18 +63,19 @@ def rank(
     and lack it are dropped; so the result may be empty (NIL). `words` are the phrase's content words; `joined`
     says that a comma, "and" or "or" stands among them, which only a name with one of its own may span.
     """
-    plain = [plain_form(word) for word in words]
+    plain = tuple(map(plain_form, words))
+    in_any_order = sorted(plain)
+    roots = tuple(map(normalise, words))
     ranked: list[tuple[tuple[int, ...], Name, float, Method]] = []
     for name in names:
-        written = [word for word in tokenise(name.text).words if fold(word) not in function_words()]
-        own = [plain_form(word) for word in written]
-        same = sorted(own) == sorted(plain)
-        in_order = own == plain or (not same and _same_order(written, words))
-        if not in_order and (keep_order or not _NEGATORS.isdisjoint(own)):
+        form = _form(name.text)
+        same = form.any_order == in_any_order
+        in_order = form.plain == plain or (not same and _same_order(form.roots, roots))
+        if not in_order and (keep_order or form.negated):
             continue
-        if joined and not _CONJUNCTION.search(name.text):
+        if joined and not form.joined:
             continue
-        if len(own) == 1 and not same and not _safe_variant(own[0], plain[0]):
+        if len(form.plain) == 1 and not same and not _safe_variant(form.plain[0], plain[0]):
             continue
         if name.method is Method.ABBREVIATION and not _same_case(name.text, words):
             continue
@@ -68,7 +94,7 @@ def rank(
         key = (
             int(name.scope is not Scope.EXACT),
             int(not same),
-            abs(len(own) - len(plain)),
+            abs(len(form.plain) - len(plain)),
             int(not in_order),
             _ORIGIN[name.method],
         )
@@ -98,10 +124,9 @@ def _safe_variant(own: str, written: str) -> bool:
     return min(len(own), len(written)) >= _MIN_VARIANT and not own.endswith("ness") and not written.endswith("ly")
 
 
-def _same_order(own: Sequence[str], words: Sequence[str]) -> bool:
+def _same_order(own: Sequence[str], roots: Sequence[str]) -> bool:
     """Tell whether the words that both share stand in the same order."""
-    roots = [normalise(word) for word in own]
-    places = [roots.index(root) for root in map(normalise, words) if root in roots]
+    places = [own.index(root) for root in roots if root in own]
     return len(places) > 1 and places == sorted(places)
 
 

@@ -68,7 +68,7 @@ class Extractor:
         tokens = tokenise(text)
         sections = find_sections(text)
         letter = is_letter(text, sections)
-        mentions = merge(self._recognise(text, tokens, letter=letter), find_measurements(text))
+        mentions = merge(self._recognise(text, tokens, letter=letter), find_measurements(text, tokens, self.ontology))
         assertions = decide(text, tokens, sections, mentions, letter=letter)
         annotations = annotate(text, sections, mentions, assertions, review_below=self.config.review_below)
         return Report(document.id, features(annotations, self.ontology), annotations, self.provenance)

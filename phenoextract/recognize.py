@@ -18,6 +18,7 @@ from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
 from phenoextract.types import Candidate, Mention, Method, NotCoded, Scope, Span
 
 _UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED = range(5)
+_SOFT, _HARD = int(Gap.SOFT), int(Gap.HARD)  # looking an enum's member up is slow in the innermost loops
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
@@ -129,12 +130,12 @@ class Recognizer:
             limit = 99
             keep_order = joined = False
             skipped_modifier = starts_modifier = look[first][0] == _MODIFIER
-            best: list[_Hit] = []
+            possible: list[tuple[int, tuple[int, ...], bool, bool, bool]] = []
             for last in range(first, count):
                 if last > first:
                     gap = gaps[last]
-                    if gap >= Gap.SOFT:
-                        if gap >= Gap.HARD:
+                    if gap >= _SOFT:
+                        if gap >= _HARD:
                             break
                         soft += 1
                         keep_order = joined = True
@@ -154,12 +155,13 @@ class Recognizer:
                     skipped_modifier = True
                 else:
                     core += word_core
-                    loose += word_loose
-                    limit_size += 1
-                    if longest and longest < limit:
-                        limit = longest
-                if limit_size > limit + 2:
-                    break
+                    if word_loose:  # a word of measurement neither limits nor counts
+                        loose += word_loose
+                        limit_size += 1
+                        if longest < limit:
+                            limit = longest
+                        if limit_size > limit:
+                            break
                 found, is_loose = strict_keys.get(strict), False
                 if found is None and not starts_modifier and kind != _MODIFIER:
                     if skipped_modifier:
@@ -167,12 +169,15 @@ class Recognizer:
                     if found is None and limit_size > 1:
                         found, is_loose = loose_keys.get(loose), True
                 if found is not None:
-                    hit = self._hit(
-                        tokens, look, ((first, last),), found, keep_order=keep_order, joined=joined, loose=is_loose
-                    )
-                    if hit is not None:
-                        best = [*best, hit] if self._nested else [hit]
-            hits += best
+                    possible.append((last, found, keep_order, joined, is_loose))
+            for last, found, keep_order, joined, is_loose in reversed(possible):
+                hit = self._hit(
+                    tokens, look, ((first, last),), found, keep_order=keep_order, joined=joined, loose=is_loose
+                )
+                if hit is not None:
+                    hits.append(hit)
+                    if not self._nested:
+                        break
         return hits
 
     def _hit(
@@ -391,26 +396,32 @@ def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
     chain: list[list[int]] = []
     run: list[int] = []
     separated = False
-    for place, word in enumerate(look):
-        gap = tokens.gaps[place]
-        if gap >= Gap.HARD or word.kind == _UNKNOWN:
+    for place, (word, gap) in enumerate(zip(look, tokens.gaps, strict=True)):
+        kind = word[0]
+        if kind == _CONTENT and gap < _SOFT and not separated:
+            run.append(place)
+            continue
+        if gap >= _HARD or kind == _UNKNOWN:
             if run:
                 chain.append(run)
-            if len(chain) > 1:
-                yield chain
-            chain, run, separated = [], [], False
-            if word.kind == _UNKNOWN:
+                run = []
+            if chain:
+                if len(chain) > 1:
+                    yield chain
+                chain = []
+            separated = False
+            if kind == _UNKNOWN:
                 continue
-        if gap == Gap.SOFT or (word.kind == _ORDERED and fold(tokens.words[place]) in _CONJUNCTIONS):
+        if gap == _SOFT or (kind == _ORDERED and fold(tokens.words[place]) in _CONJUNCTIONS):
             separated = True
-        elif word.kind == _ORDERED:
+        elif kind == _ORDERED:
             if run:
                 chain.append(run)
             if len(chain) > 1:
                 yield chain
             chain, run, separated = [], [], False
             continue
-        if word.kind == _CONTENT:
+        if kind == _CONTENT:
             if separated and run:
                 chain.append(run)
                 run = []

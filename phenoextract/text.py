@@ -225,6 +225,7 @@ def _root(singular: str) -> str:
     return singular
 
 
+@lru_cache(maxsize=200_000)
 def plain_form(word: str) -> str:
     """Give a word's folded US-spelt singular, without derivations: what a reader would call the same word."""
     word = fold(word)

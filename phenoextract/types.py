@@ -108,12 +108,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A phrase that may name a phenotype: its pieces (more than one if discontinuous) and lexicon candidates."""
+    """A phrase that may name a phenotype: its pieces (more than one if discontinuous) and lexicon candidates.
+
+    `status` is what the phrase itself says where no negation can apply: a number is measured or it is not.
+    """
 
     spans: tuple[Span, ...]
     candidates: tuple[Candidate, ...]
     review: str | None = None
     not_coded: NotCoded | None = None
+    status: Status | None = None
 
     @property
     def start(self) -> int:
