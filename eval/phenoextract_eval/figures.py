@@ -54,16 +54,17 @@ def document_figures(
 ) -> Figures:
     """Score the sets of ids, in each status the corpus annotates."""
     figures: Figures = defaultdict(list)
-    is_lenient = any(m.acceptable or m.optional for document in documents for m in document.mentions)
+    is_lenient = _is_lenient(documents)
     for status in annotated_statuses(documents, protocol):
         for document in documents:
             gold = wanted(document, status, ontology, protocol)
             ids = gold.ids.keys()
-            found = proposed(answers[document.id], status, ontology, protocol)
+            every = proposed(answers[document.id], status, ontology, protocol)
+            found = every - (gold.neutral - ids)
             name = f"document.{status}"
             figures[f"{name}.strict"].append(id_counts(ids, found))
             if is_lenient:
-                figures[f"{name}.lenient"].append(lenient_counts(gold.ids, found, gold.neutral))
+                figures[f"{name}.lenient"].append(lenient_counts(gold.ids, every, gold.neutral))
             figures[f"{name}.kin"].append(kin_counts(ids, found, ontology.are_kin))
             if similarity is not None:
                 figures[f"{name}.similarity"].append(similarity_counts(ids, found, similarity))
@@ -78,35 +79,57 @@ def mention_figures(
     figures: Figures = defaultdict(list)
     if not any(m.spans and m.hpo_id for document in documents for m in document.mentions):
         return {}
+    is_lenient = _is_lenient(documents)
     for document in documents:
         gold = gold_marks(document, ontology, protocol)
-        every = predicted_marks(answers[document.id], ontology, protocol)
+        every = predicted_marks(document, answers[document.id], ontology, protocol)
         within = [mark for mark in every if mark.status in statuses]
         for name, rule in RULES.items():
             found = every if name == "detection" else within
             same = len(pairs(gold, found, rule))
             figures[f"mention.{name}"].append(Counts(same, len(gold), same, len(found)))
+        if is_lenient:
+            for name in ("strict", "overlap"):
+                same = len(pairs(gold_marks(document, ontology, protocol, lenient=True), within, RULES[name]))
+                figures[f"mention.{name}.lenient"].append(Counts(same, len(gold), same, len(within)))
     return dict(figures)
 
 
-def gold_marks(document: GoldDocument, ontology: Ontology, protocol: Protocol, optional: bool = False) -> list[Marked]:
-    """Give a document's located mentions as they are compared, optional ones only on demand."""
+def gold_marks(
+    document: GoldDocument, ontology: Ontology, protocol: Protocol, *, lenient: bool = False
+) -> list[Marked]:
+    """Give a document's located mentions as they are compared, but for optional ones."""
     return [
-        Marked(mention.spans, frozenset({hpo_id}), gold_status(mention.status, protocol))
+        Marked(
+            mention.spans,
+            frozenset({hpo_id, *(mention.acceptable if lenient else ())}),
+            gold_status(mention.status, protocol),
+        )
         for mention in document.mentions
-        if mention.spans and (optional or not mention.optional)
+        if mention.spans and not mention.optional
         if (hpo_id := scored(mention.hpo_id, ontology, protocol)) is not None
     ]
 
 
-def predicted_marks(coded: Coded, ontology: Ontology, protocol: Protocol) -> list[Marked]:
-    """Give the located mentions behind an answer's proposals."""
-    return [
+def predicted_marks(document: GoldDocument, coded: Coded, ontology: Ontology, protocol: Protocol) -> list[Marked]:
+    """Give the located mentions behind an answer's proposals, but for those that touch only optional gold."""
+    wanted_there = [Marked(m.spans, frozenset()) for m in document.mentions if not m.optional]
+    neutral_there = [Marked(m.spans, frozenset()) for m in document.mentions if m.optional]
+    found = [
         Marked(mention.spans, frozenset({hpo_id}), gold_status(mention.status, protocol))
         for mention in coded.mentions
         if mention.proposed and mention.spans
         if (hpo_id := scored(mention.hpo_id, ontology, protocol)) is not None
     ]
+    return [
+        mark
+        for mark in found
+        if not any(overlap(mark, other) for other in neutral_there) or any(overlap(mark, o) for o in wanted_there)
+    ]
+
+
+def _is_lenient(documents: Sequence[GoldDocument]) -> bool:
+    return any(m.acceptable or m.optional for document in documents for m in document.mentions)
 
 
 def trap_figures(documents: Sequence[GoldDocument], answers: Mapping[str, Coded]) -> Figures:
@@ -134,12 +157,12 @@ def assertion_figures(documents: Sequence[GoldDocument], system: System) -> tupl
     """Score the status a system gives to the gold's own spans, and count gold status against it."""
     figures: Figures = defaultdict(list)
     confusion: Confusion = Counter()
-    statuses = {m.status for document in documents for m in document.mentions if m.spans and m.status is not None}
+    statuses = {status for document in documents for _, status in _asserted(document)}
     if system.assert_spans is None or len(statuses) < 2:
         return {}, confusion
     for document in documents:
-        placed = [(m.hull, m.status) for m in document.mentions if m.hull is not None and m.status is not None]
-        spans: list[Span] = [hull for hull, _ in placed if hull is not None]
+        placed = _asserted(document)
+        spans = [hull for hull, _ in placed]
         told = system.assert_spans(Document(document.id, document.text), spans) if spans else []
         both = list(zip([status for _, status in placed], told, strict=True))
         confusion.update((str(gold), str(found)) for gold, found in both)
@@ -153,6 +176,12 @@ def assertion_figures(documents: Sequence[GoldDocument], system: System) -> tupl
     return dict(figures), confusion
 
 
+def _asserted(document: GoldDocument) -> list[tuple[Span, Status]]:
+    return [
+        (m.hull, m.status) for m in document.mentions if m.hull is not None and m.status is not None and not m.optional
+    ]
+
+
 def linking_figures(
     documents: Sequence[GoldDocument], system: System, ontology: Ontology, protocol: Protocol
 ) -> Figures:
@@ -161,7 +190,7 @@ def linking_figures(
         [
             (" ".join(document.text[s.start : s.end] for s in m.spans), hpo_id)
             for m in document.mentions
-            if m.spans and (hpo_id := scored(m.hpo_id, ontology, protocol)) is not None
+            if m.spans and not m.optional and (hpo_id := scored(m.hpo_id, ontology, protocol)) is not None
         ]
         for document in documents
     ]
@@ -184,7 +213,7 @@ def status_confusion(
     confusion: Confusion = Counter()
     for document in documents:
         gold = gold_marks(document, ontology, protocol)
-        found = predicted_marks(answers[document.id], ontology, protocol)
+        found = predicted_marks(document, answers[document.id], ontology, protocol)
         matched = pairs(gold, found, lambda a, b: overlap(a, b) and bool(a.hpo_ids & b.hpo_ids))
         confusion.update((str(gold[i].status), str(found[j].status)) for i, j in matched)
         confusion.update((str(gold[i].status), NOTHING) for i in set(range(len(gold))) - {i for i, _ in matched})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -79,6 +80,11 @@ class Context:
     protocol: Protocol
     sections: Sequence[Section]
 
+    @property
+    def located(self) -> bool:
+        """Whether the gold says where its ids come from."""
+        return any(mention.spans for mention in self.document.mentions)
+
 
 def mistakes(
     documents: Sequence[GoldDocument], answers: Mapping[str, Coded], ontology: Ontology, protocol: Protocol
@@ -126,12 +132,12 @@ def _miss(context: Context, status: Status, hpo_id: str, ids: frozenset[str]) ->
         others = sorted({t.status for t in context.coded.terms if ontology.current(t.hpo_id) == hpo_id} - {status})
         if others:
             return Reason.STATUS, ", ".join(others)
-        kin = _nearest_kin(hpo_id, ids, ontology)
+        coded = {m.hpo_id for m in there if m.proposed and m.hpo_id is not None} if place else ids
+        kin = _nearest_kin(hpo_id, coded, ontology)
         if kin is not None:
             return kin
-        for mention in there:
-            if mention.proposed and mention.hpo_id is not None:
-                return _other(hpo_id, mention.hpo_id, ontology)
+        if place is not None and coded:
+            return _other(hpo_id, min(coded), ontology)
         for mention in there:
             if not mention.proposed:
                 return Reason.WITHHELD, mention.why_not or ""
@@ -171,13 +177,13 @@ def _false(context: Context, status: Status, hpo_id: str, gold: frozenset[str]) 
         traps = [context.document.traps[i] for i in sprung(context.document, Coded("", (behind,) if behind else ()))]
         if traps:
             return Reason.TRAP, traps[0].why
-        kin = _nearest_kin(hpo_id, gold, ontology)
+        beside = {m.hpo_id for m in marked if m.hpo_id is not None} if context.located else gold
+        kin = _nearest_kin(hpo_id, beside, ontology)
         if kin is not None:
             reason = Reason.LESS_SPECIFIC if kin[0] is Reason.MORE_SPECIFIC else Reason.MORE_SPECIFIC
             return reason, kin[1]
-        for mention in marked:
-            if mention.hpo_id is not None:
-                return _other(hpo_id, mention.hpo_id, ontology)
+        if context.located and beside:
+            return _other(hpo_id, min(beside), ontology)
         if place is None:
             return Reason.UNMARKED, ""
         single = " " not in context.document.text[place.start : place.end].strip()
@@ -209,7 +215,7 @@ def _mistake(
     )
 
 
-def _nearest_kin(hpo_id: str, ids: frozenset[str], ontology: Ontology) -> tuple[Reason, str] | None:
+def _nearest_kin(hpo_id: str, ids: AbstractSet[str], ontology: Ontology) -> tuple[Reason, str] | None:
     """Find an ancestor among ids (the deepest), else a descendant."""
     above = ids & ontology.ancestors(hpo_id)
     if above:

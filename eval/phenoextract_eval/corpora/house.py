@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from phenoextract.types import Span, Status
 from phenoextract_eval.corpora.negex import concept_status
+from phenoextract_eval.corpora.status import status_named
 from phenoextract_eval.corpora.text import decoded
 from phenoextract_eval.gold import GoldDocument, GoldMention, GoldTerm, Kind, Problem, Trap
+
+Note = Callable[[Kind], None]
 
 _OWN = {"id", "text", "mentions", "doc_terms", "traps", "text_lower_concept", "concept", "start", "end"}
 
@@ -23,43 +26,43 @@ def read_house(path: Path, problems: list[Problem]) -> Iterator[GoldDocument]:
     """
     splits = _splits(path)
     for number, line in enumerate(decoded(path, problems).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            document_id = str(record["id"])
-            text = record.get("text_lower_concept") or record["text"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            problems.append(Problem(Kind.UNREADABLE, "", number))
-            continue
-        if not isinstance(text, str):
-            problems.append(Problem(Kind.NO_TEXT, document_id, number))
-            continue
-
-        def note(kind: Kind, detail: str = "", document: str = document_id, line: int = number) -> None:
-            problems.append(Problem(kind, document, line, detail))
-
-        metadata = {key: value for key, raw in _metadata(record) if (value := _shown(raw)) is not None}
-        if document_id in splits:
-            metadata["split"] = splits[document_id]
-        if "concept" in record and "label" in record:
-            mentions = [_concept(record, note)]
-        else:
-            mentions = [_mention(raw, note) for raw in record.get("mentions") or ()]
-        yield GoldDocument(
-            id=document_id,
-            text=text,
-            mentions=tuple(mentions),
-            terms=tuple(
-                GoldTerm(raw["hpo_id"], _status(raw.get("status"), note)) for raw in record.get("doc_terms") or ()
-            ),
-            traps=tuple(Trap(Span(raw["start"], raw["end"]), raw["why"]) for raw in record.get("traps") or ()),
-            metadata=metadata,
-            line=number,
-        )
+        if line.strip():
+            try:
+                yield _document(json.loads(line), number, splits, problems)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                problems.append(Problem(Kind.UNREADABLE, "", number))
 
 
-def _mention(raw: Mapping[str, Any], note: Any) -> GoldMention:
+def _document(
+    record: Mapping[str, Any], number: int, splits: Mapping[str, str], problems: list[Problem]
+) -> GoldDocument:
+    document_id = str(record["id"])
+    text = record.get("text_lower_concept") or record["text"]
+    if not isinstance(text, str):
+        raise TypeError
+
+    def note(kind: Kind) -> None:
+        problems.append(Problem(kind, document_id, number))
+
+    metadata = {key: value for key, raw in _metadata(record) if (value := _shown(raw)) is not None}
+    if document_id in splits:
+        metadata["split"] = splits[document_id]
+    if "concept" in record and "label" in record:
+        mentions = [_concept(record, note)]
+    else:
+        mentions = [_mention(raw, note) for raw in record.get("mentions") or ()]
+    return GoldDocument(
+        id=document_id,
+        text=text,
+        mentions=tuple(mentions),
+        terms=tuple(GoldTerm(raw["hpo_id"], _status(raw.get("status"), note)) for raw in record.get("doc_terms") or ()),
+        traps=tuple(Trap(Span(raw["start"], raw["end"]), raw["why"]) for raw in record.get("traps") or ()),
+        metadata=metadata,
+        line=number,
+    )
+
+
+def _mention(raw: Mapping[str, Any], note: Note) -> GoldMention:
     return GoldMention(
         spans=_spans(raw.get("spans") or [[raw.get("start"), raw.get("end")]], note),
         hpo_id=raw.get("hpo_id"),
@@ -70,7 +73,7 @@ def _mention(raw: Mapping[str, Any], note: Any) -> GoldMention:
     )
 
 
-def _concept(raw: Mapping[str, Any], note: Any) -> GoldMention:
+def _concept(raw: Mapping[str, Any], note: Note) -> GoldMention:
     return GoldMention(
         spans=_spans([[raw.get("start"), raw.get("end")]], note),
         hpo_id=None,
@@ -78,7 +81,7 @@ def _concept(raw: Mapping[str, Any], note: Any) -> GoldMention:
     )
 
 
-def _spans(pieces: Sequence[Sequence[Any]], note: Any) -> tuple[Span, ...]:
+def _spans(pieces: Sequence[Sequence[Any]], note: Note) -> tuple[Span, ...]:
     try:
         return tuple(sorted(Span(int(start), int(end)) for start, end in pieces))
     except (TypeError, ValueError):
@@ -86,15 +89,13 @@ def _spans(pieces: Sequence[Sequence[Any]], note: Any) -> tuple[Span, ...]:
         return ()
 
 
-def _status(raw: Any, note: Any) -> Status | None:
-    """Read a status; `related` is what older corpora call a family finding."""
+def _status(raw: Any, note: Note) -> Status | None:
     if raw is None:
         return None
-    try:
-        return Status.FAMILY if raw == "related" else Status(raw)
-    except ValueError:
+    status = status_named(str(raw))
+    if status is None:
         note(Kind.UNKNOWN_STATUS)
-        return None
+    return status
 
 
 def _metadata(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

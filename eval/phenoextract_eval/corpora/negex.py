@@ -20,14 +20,22 @@ def concept_status(label: str, experiencer: str = "Patient") -> Status:
     return Status.PRESENT if experiencer.strip().lower() == "patient" else Status.FAMILY
 
 
+def is_negex(head: str) -> bool:
+    """Tell from its first lines whether a file is the table."""
+    rows = [line.split("\t") for line in head.split("\n")[:5]]
+    return any(len(row) >= 4 and _is_label(row[3]) for row in rows)
+
+
 def read_negex(path: Path, problems: list[Problem]) -> Iterator[GoldDocument]:
     """Read the tab-separated table (number, concept, sentence, label): the concept is looked up in the sentence.
 
     The published sentences upper-case their concept; it is put back into lower case, so that the case tells nothing.
     """
     for number, line in enumerate(decoded(path, problems).split("\n"), 1):
+        if not line.strip():
+            continue
         cells = [cell.strip().strip('"') for cell in line.split("\t")]
-        if len(cells) < 4 or not cells[3].lower().startswith(("neg", "aff", "pos")):
+        if len(cells) < 4 or not _is_label(cells[3]):
             if number > 1:
                 problems.append(Problem(Kind.UNREADABLE, cells[0], number))
             continue
@@ -40,3 +48,7 @@ def read_negex(path: Path, problems: list[Problem]) -> Iterator[GoldDocument]:
         else:
             problems.append(Problem(Kind.UNLOCATED, row, number))
         yield GoldDocument(row, sentence, (GoldMention(spans, None, concept_status(label)),), line=number)
+
+
+def _is_label(cell: str) -> bool:
+    return cell.strip().strip('"').lower() in {"negated", "affirmed", "possible"}
