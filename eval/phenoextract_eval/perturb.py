@@ -27,8 +27,8 @@ _UK_TO_US = (
     ("aetio", "etio"),
     ("paed", "ped"),
     ("anaes", "anes"),
-    ("orthopaed", "orthoped"),
-    ("diarrhoea", "diarrhea"),
+    ("rhoea", "rhea"),
+    ("pnoea", "pnea"),
     ("coeliac", "celiac"),
     ("foetal", "fetal"),
     ("gynae", "gyne"),
@@ -39,15 +39,32 @@ _UK_TO_US = (
     ("odour", "odor"),
     ("fibre", "fiber"),
     ("centre", "center"),
-    ("ischaem", "ischem"),
     ("caec", "cec"),
-    ("palaeo", "paleo"),
     ("faec", "fec"),
     ("sulph", "sulf"),
-    ("dyspnoea", "dyspnea"),
-    ("apnoea", "apnea"),
-    ("rhoea", "rhea"),
     ("oestr", "estr"),
+)
+_US_TO_UK = (
+    ("esophag", "oesophag"),
+    ("edema", "oedema"),
+    ("anemi", "anaemi"),
+    ("uremi", "uraemi"),
+    ("glycemi", "glycaemi"),
+    ("lipidemi", "lipidaemi"),
+    ("hematuri", "haematuri"),
+    ("hemoglob", "haemoglob"),
+    ("hemorrh", "haemorrh"),
+    ("hemophil", "haemophil"),
+    ("hemangio", "haemangio"),
+    ("pediatr", "paediatr"),
+    ("anesth", "anaesth"),
+    ("diarrhea", "diarrhoea"),
+    ("apnea", "apnoea"),
+    ("dyspnea", "dyspnoea"),
+    ("celiac", "coeliac"),
+    ("behavior", "behaviour"),
+    ("tumor", "tumour"),
+    ("fetal", "foetal"),
 )
 _TITLE = r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Professor|Master|Sister|Nurse)\.?\s+"
 _NAME = re.compile(rf"({_TITLE})((?:[A-Z][\w'’-]+\s?){{1,2}})")
@@ -99,10 +116,9 @@ def us_spelling(text: str, _chance: random.Random) -> str:
 
 
 def uk_spelling(text: str, _chance: random.Random) -> str:
-    """Spell as in the United Kingdom, where that can be told from the word alone."""
-    for uk, us in _UK_TO_US:
-        if len(us) > 4:
-            text = _respelt(text, us, uk)
+    """Spell as in the United Kingdom, in words that are told apart from others by their first letters."""
+    for us, uk in _US_TO_UK:
+        text = _respelt(text, us, uk)
     return text
 
 
@@ -169,4 +185,10 @@ def _placeless(mention: GoldMention) -> GoldMention:
 
 
 def _respelt(text: str, old: str, new: str) -> str:
-    return text.replace(old, new).replace(old.capitalize(), new.capitalize()).replace(old.upper(), new.upper())
+    """Replace a run of letters in three cases, but not where `ae` or `oe` has it already."""
+
+    def cased(match: re.Match[str]) -> str:
+        found = match.group()
+        return new.upper() if found.isupper() else new.capitalize() if found[0].isupper() else new
+
+    return re.sub(rf"(?<![aoAO]){old}", cased, text, flags=re.IGNORECASE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
-from phenoextract_eval.gold import GoldDocument, GoldMention, Trap
-from phenoextract_eval.systems import Coded, CodedMention, CodedTerm, System
 
 from phenoextract.ontology import Ontology, Synonym, Term
 from phenoextract.types import Document, Scope, Span, Status
+from phenoextract_eval.gold import GoldDocument, GoldMention, Trap
+from phenoextract_eval.systems import Coded, CodedMention, CodedTerm, System
 
 HEAD, NERVOUS, PHYSIOLOGY = "HP:0000152", "HP:0000707", "HP:0012638"
 SEIZURE, TONIC_CLONIC, FOCAL = "HP:0001250", "HP:0002069", "HP:0007359"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from phenoextract_eval.corpora import find_corpora, read_corpus
-from phenoextract_eval.gold import Corpus, GoldMention, Kind
 
 from phenoextract.errors import ConfigError
 from phenoextract.ontology import Ontology
 from phenoextract.types import Span, Status
+from phenoextract_eval.corpora import find_corpora, read_corpus
+from phenoextract_eval.gold import Corpus, GoldMention, Kind
 
 TEXT = "Seizures.\nNo hypotonia."
 SEIZURE, HYPOTONIA = "HP:0001250", "HP:0001252"

@@ -7,6 +7,8 @@ import random
 from pathlib import Path
 
 import pytest
+
+from phenoextract.ontology import Ontology
 from phenoextract_eval.bootstrap import compare, scores
 from phenoextract_eval.calibration import calibrate
 from phenoextract_eval.gold import GoldDocument
@@ -14,13 +16,11 @@ from phenoextract_eval.metrics import Counts, macro_f1, total
 from phenoextract_eval.similarity import information_content, lin
 from phenoextract_eval.subgroups import subgroups
 
-from phenoextract.ontology import Ontology
-
 SEIZURE, TONIC_CLONIC, FOCAL, HYPOTONIA = "HP:0001250", "HP:0002069", "HP:0007359", "HP:0001252"
 
 
 def some_counts(documents: int, chance: float, seed: int = 1) -> list[Counts]:
-    generator = random.Random(seed)
+    generator = random.Random(seed)  # noqa: S311
     found = [sum(generator.random() < chance for _ in range(4)) for _ in range(documents)]
     return [Counts(n, 4, n, 4) for n in found]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+
+from phenoextract.ontology import Ontology
 from phenoextract_eval.figures import (
     NOTHING,
     assertion_figures,
@@ -18,8 +20,6 @@ from phenoextract_eval.gold import GoldDocument, GoldTerm
 from phenoextract_eval.metrics import Counts, macro_f1, total
 from phenoextract_eval.protocols import PUBLISHED, Protocol
 from phenoextract_eval.systems import Coded, System
-
-from phenoextract.ontology import Ontology
 
 STANDARD = Protocol()
 Answers = dict[str, Coded]

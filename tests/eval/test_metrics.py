@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from phenoextract.ontology import Ontology
+from phenoextract.types import Span, Status
 from phenoextract_eval.figures import document_figures, mention_figures
 from phenoextract_eval.gold import GoldDocument, GoldMention
 from phenoextract_eval.matching import RULES, Marked, pairs
 from phenoextract_eval.metrics import Counts, lenient_counts, macro_f1, rate, total
 from phenoextract_eval.protocols import Protocol
 from phenoextract_eval.systems import Coded, CodedMention, coded_from_mentions
-
-from phenoextract.ontology import Ontology
-from phenoextract.types import Span, Status
 
 IDS = ("HP:0001250", "HP:0002069", "HP:0007359", "HP:0001252", "HP:0000252", "HP:0000152")
 
