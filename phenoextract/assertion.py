@@ -103,7 +103,13 @@ def decide(
     relatives = letter or about_one_person(text)
     by_sentence: dict[int, _Sentence] = {}
     taken = [_words(tokens, mention.spans) for mention in mentions]
-    names = {place for first, last in taken for place in range(first, last + 1)}
+    # a cue word inside a recognised name ("absent speech") is no cue; inside a span that a caller gives it is
+    names = {
+        place
+        for mention, (first, last) in zip(mentions, taken, strict=True)
+        if mention.candidates
+        for place in range(first, last + 1)
+    }
     gender = patient_gender(text) if relatives else None
     decisions = []
     for mention, (first, last) in zip(mentions, taken, strict=True):
@@ -116,7 +122,7 @@ def decide(
             if relatives:
                 sentence.gender = gender
                 sentence.carried = _carried(text, tokens, number, section, sentence, gender)
-        decision = sentence.decide(first, last, mention.not_coded)
+        decision = sentence.decide(first, last, recognised=bool(mention.candidates))
         if mention.status is not None and decision.not_coded is None and decision.status in _UNQUALIFIED:
             cue = Cue("measurement", mention.start, mention.end, text[mention.start : mention.end])
             decision = Assertion(mention.status, (cue,) if mention.status is Status.UNCERTAIN else ())
@@ -202,12 +208,12 @@ class _Sentence:
         start, end = self.tokens.starts[found.first], self.tokens.ends[found.last]
         return Cue(kind, start, end, self.text[start:end])
 
-    def decide(self, first: int, last: int, not_coded: NotCoded | None) -> Assertion:
+    def decide(self, first: int, last: int, *, recognised: bool) -> Assertion:
         """Decide for a mention that covers words first to last."""
         section_rule = load_rules("sections")["not_coded"].get(self.section.kind)
         if section_rule is not None:
             return Assertion(Status.PRESENT, self._section_cue(), NotCoded[section_rule])
-        negation = self._negated(first, last)
+        negation = self._negated(first, last) or self._normal(first, last, recognised=recognised)
         family = self._family(first, last)
         uncertain = self._uncertain(first, last)
         if family is not None:
@@ -297,6 +303,25 @@ class _Sentence:
                 return self._cue("negation", found)
         return None
 
+    def _normal(self, first: int, last: int, *, recognised: bool) -> Cue | None:
+        """Find a word of normality right at a recognised finding, or a word of negation that begins a given span.
+
+        Of a span that a caller gives, normality denies nothing: it may name the part, not the finding.
+        """
+        gaps = self.tokens.gaps
+        for found in self.cues:
+            if not recognised:
+                if found.kind == "negation.before" and found.first == first and found.last < last:
+                    return self._cue("negation", found)
+            elif found.kind == "normality.words":
+                if found.last == first - 1 and gaps[first] == Gap.SPACE:
+                    return self._cue("normality", found)
+                between = self.words[last + 1 - self.begin : found.first - self.begin]
+                if last < found.first <= last + _AFTER and between and set(between) <= _LINKING:
+                    if all(gaps[place] == Gap.SPACE for place in range(last + 1, found.first + 1)):
+                        return self._cue("normality", found)
+        return None
+
     def _phrase(self, found: _Found) -> str:
         return " ".join(self.words[found.first - self.begin : found.last + 1 - self.begin])
 
@@ -306,7 +331,7 @@ class _Sentence:
         return self._phrase(found) == "without" and not _groups().isdisjoint(before)
 
     def _gap_text(self, place: int) -> str:
-        return self.text[self.tokens.ends[place - 1] : self.tokens.starts[place]] if place else ""
+        return self.text[self.tokens.ends[place - 1] if place else 0 : self.tokens.starts[place]]
 
     def _list_holds(self, cue: int, first: int) -> bool:
         """Tell whether a negation goes on through the list between it and a mention.

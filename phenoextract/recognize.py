@@ -80,6 +80,18 @@ class Recognizer:
             hits += self._disease_names(tokens)
         return [self._mention(tokens, hit) for hit in self._choose(hits)]
 
+    def link(self, text: str) -> tuple[Candidate, ...]:
+        """Give the terms that a phrase known to name a phenotype may mean: names of the whole, then of its parts."""
+        tokens = tokenise(text)
+        look = [self._memo.get(word) or self._classify(word) for word in tokens.words]
+        hits = self._scan(tokens, look)
+        hits += self._coordinate(tokens, look, hits)
+        chosen: dict[str, Candidate] = {}
+        for hit in sorted(hits, key=lambda h: -h.size):
+            for candidate in hit.candidates:
+                chosen.setdefault(candidate.hpo_id, candidate)
+        return tuple(chosen.values())
+
     def _classify(self, word: str) -> _Word:
         folded = fold(word)
         if folded in self._plain:

@@ -19,7 +19,13 @@ from itertools import accumulate
 from phenoextract.rules import load_rules
 
 # A word: letters and digits, with the marks and invisible characters that typing systems put inside words.
-_WORD = re.compile(r"([^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060])*)")
+# A hyphenated prefix belongs to its word ("pre-auricular"), so that both spellings are one.
+_WORD = re.compile(
+    r"((?:(?<![^\W_])(?:anti|bi|co|down|hemi|hyper|hypo|inter|intra|macro|micro|multi|non|over|para|peri|poly|post|pre|"
+    r"pseudo|re|retro|semi|sub|supra|trans|tri|un|under|up)-(?=[a-z]))?"
+    r"[^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060])*)",
+    re.IGNORECASE,
+)
 _INVISIBLE = re.compile(r"[\u0300-\u036f\u00ad\u200b-\u200d\u2060]")
 _LONG_LINE = 45  # a line at least this long that ends mid-sentence was wrapped, not ended
 
@@ -149,8 +155,8 @@ def _soften_line_break(
 def fold(word: str) -> str:
     """Fold case, accents, ligatures and invisible characters of one word."""
     if word.isascii():
-        return word.lower()
-    return _INVISIBLE.sub("", unicodedata.normalize("NFKD", word)).replace("ß", "ss").lower()
+        return word.lower() if word.isalnum() else word.lower().replace("-", "")
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKD", word)).replace("ß", "ss").replace("-", "").lower()
 
 
 _SPELLINGS = (
