@@ -8,56 +8,54 @@ subject of the clause decides the experiencer, and the section and the kind of d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import pairwise
 
+from phenoextract.cues import CueHit, Sentence, listed, read_sentence
 from phenoextract.rules import load_rules
 from phenoextract.text import Gap, Tokens, fold
 from phenoextract.types import Assertion, Cue, Mention, NotCoded, Section, Span, Status
 
-_SCOPE = 30  # words a cue before the mention can reach
 _SHORT_REACH = 4  # words that cues can reach which mostly deny something else, such as a bare "not"
 _SHORT_MEMBER = 2  # words of a list member that is a bare name
-_AFTER = 7  # words between a mention and a cue behind it
-
-
-class _Found(NamedTuple):
-    """A cue in a sentence: its kind and inclusive word positions."""
-
-    kind: str
-    first: int
-    last: int
-
+_LONG_MEMBER = 8  # words beyond which a list member is a clause of its own
+_LOOK_BACK = 6  # sentences in which a pronoun's relative may have been named
+_INTRODUCTION = 800  # characters in which a letter says who it is about
 
 _PRESENT = Assertion(Status.PRESENT)
 _UNQUALIFIED = (Status.PRESENT, Status.ABSENT)  # what a mention's own status overrules
 _PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
+_SELF = frozenset({"patient", "proband", "you", "i", "himself", "herself"})
+_OWNER = frozenset({"his", "her", "your", "their", "my", "s", "one", "maternal", "paternal"})
+_COMPANY = frozenset({"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like"})
+_CLAUSE = frozenset({"and", "but", "who", "that", "because", "while", "whereas"})
+_DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
+_COPULA = frozenset({"is", "are", "was", "were"})
+_ASKING = frozenset(
+    {"wonder", "wonders", "wondered", "wondering", "ask", "asked", "see", "sure", "know", "clear", "certain", "check"}
+)
+_LINKING = frozenset(
+    "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "
+    "the at either side sides examination to".split()
+)
 _MALE = re.compile(r"\b(?:male|boy|son|gentleman|man|mr|master|he|his)\b", re.IGNORECASE)
 _FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)\b", re.IGNORECASE)
-_INTRODUCTION = 800  # characters in which a letter says who it is about
-
-
-# Lists in rules/context.toml that qualify cues and are none themselves.
-_NOT_CUES = frozenset(
-    [("kin", "male"), ("kin", "female"), ("kin", "telling"), ("negation", "short"), ("negation", "groups")]
+_MANY_PEOPLE = re.compile(
+    r"\b(?:families|individuals|patients|persons|kindreds?|cases|sibs|siblings|subjects|carriers|probands|we report)\b",
+    re.IGNORECASE,
 )
 
 
-@lru_cache(maxsize=1)
-def _cue_table() -> dict[str, list[tuple[tuple[str, ...], str]]]:
-    """Give, for each first word, the cues that begin with it, longest first."""
-    table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for group, parts in load_rules("context").items():
-        for part, phrases in parts.items():
-            if (group, part) in _NOT_CUES:
-                continue
-            for phrase in phrases:
-                words = tuple(phrase.replace("-", " ").split())
-                table.setdefault(words[0], []).append((words, f"{group}.{part}"))
-    for cues in table.values():
-        cues.sort(key=lambda cue: -len(cue[0]))
-    return table
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """Whom a text is about: a letter on one person, prose in which relatives are told apart, or neither."""
+
+    letter: bool
+    relatives: bool
+    gender: str | None
 
 
 def is_letter(text: str, sections: Sequence[Section]) -> bool:
@@ -66,13 +64,9 @@ def is_letter(text: str, sections: Sequence[Section]) -> bool:
     return len(kinds) > 1 or "administrative" in kinds or "closing" in kinds or text.lstrip()[:5].lower() == "dear "
 
 
-_MANY_PEOPLE = re.compile(r"\b(?:families|individuals|patients|persons|kindreds?|cases|sibs|siblings|subjects|carriers|probands|we report)\b", re.I)
-
-
-@lru_cache(maxsize=1)
-def _gender_of_kin() -> dict[str, str]:
-    kin = load_rules("context")["kin"]
-    return {word: gender for gender in ("male", "female") for word in kin[gender]}
+def about_one_person(text: str) -> bool:
+    """Tell a note or case report from prose about families or cohorts, whose relatives are its subjects."""
+    return _MANY_PEOPLE.search(text) is None
 
 
 def patient_gender(text: str) -> str | None:
@@ -84,422 +78,314 @@ def patient_gender(text: str) -> str | None:
     return "male" if male > female else "female"
 
 
-def about_one_person(text: str) -> bool:
-    """Tell a note or case report from prose about families or cohorts, whose relatives are its subjects."""
-    return _MANY_PEOPLE.search(text) is None
-
-
 def decide(
     text: str, tokens: Tokens, sections: Sequence[Section], mentions: Sequence[Mention], *, letter: bool
 ) -> list[Assertion]:
     """Give one assertion for each mention, in their order.
 
     Precedence is family, uncertain, absent, present. A finding denied in a relative, or said of nobody in
-    particular, carries a `not_coded` reason.
+    particular, carries a `not_coded` reason. A mention without candidates is a span that a caller named.
     """
-    if not mentions:
-        return []
-    sentence_of = _sentence_finder(tokens)
+    if not mentions or not tokens.words:
+        return [_PRESENT for _ in mentions]
     relatives = letter or about_one_person(text)
-    by_sentence: dict[int, _Sentence] = {}
+    subject = _Subject(letter, relatives, patient_gender(text) if relatives else None)
     taken = [_words(tokens, mention.spans) for mention in mentions]
-    # a cue word inside a recognised name ("absent speech") is no cue; inside a span that a caller gives it is
     names = {
         place
         for mention, (first, last) in zip(mentions, taken, strict=True)
         if mention.candidates
         for place in range(first, last + 1)
     }
-    gender = patient_gender(text) if relatives else None
+    begins = [begin for begin, _ in tokens.sentences]
+    read: dict[int, tuple[Sentence, Cue | None]] = {}
     decisions = []
     for mention, (first, last) in zip(mentions, taken, strict=True):
-        number = sentence_of(first)
-        sentence = by_sentence.get(number)
-        if sentence is None:
+        number = bisect_right(begins, first) - 1
+        if number not in read:
             begin, end = tokens.sentences[number]
-            section = _section_at(sections, tokens.starts[begin], mention.start)
-            sentence = by_sentence[number] = _Sentence(text, tokens, begin, end, section, letter, relatives, names)
-            if relatives:
-                sentence.gender = gender
-                sentence.carried = _carried(text, tokens, number, section, sentence, gender)
-        decision = sentence.decide(first, last, recognised=bool(mention.candidates))
-        if mention.status is not None and decision.not_coded is None and decision.status in _UNQUALIFIED:
-            cue = Cue("measurement", mention.start, mention.end, text[mention.start : mention.end])
-            decision = Assertion(mention.status, (cue,) if mention.status is Status.UNCERTAIN else ())
-        decisions.append(decision)
+            section = _section_at(sections, max(tokens.starts[begin], mention.start))
+            sentence = read_sentence(text, tokens, begin, end, section, names)
+            read[number] = (sentence, _carried_kin(sentence, number, subject))
+        sentence, carried = read[number]
+        decisions.append(_measured(mention, _decide(sentence, subject, carried, mention, first, last), text))
     return decisions
 
 
-def _section_at(sections: Sequence[Section], *offsets: int) -> Section:
-    offset = max(offsets)
-    for section in sections:
-        if section.start <= offset < section.end:
-            return section
-    return sections[-1]
+def _measured(mention: Mention, decision: Assertion, text: str) -> Assertion:
+    """Let a borderline measurement make a finding uncertain that nothing else qualifies."""
+    if mention.status is None or decision.not_coded is not None or decision.status not in _UNQUALIFIED:
+        return decision
+    cue = Cue("measurement", mention.start, mention.end, text[mention.start : mention.end])
+    return Assertion(mention.status, (cue,) if mention.status is Status.UNCERTAIN else ())
 
 
-def _sentence_finder(tokens: Tokens):  # type: ignore[no-untyped-def]
-    from bisect import bisect_right
-
-    begins = [begin for begin, _ in tokens.sentences]
-    return lambda place: bisect_right(begins, place) - 1
+def _section_at(sections: Sequence[Section], offset: int) -> Section:
+    return next((section for section in sections if section.start <= offset < section.end), sections[-1])
 
 
 def _words(tokens: Tokens, spans: Sequence[Span]) -> tuple[int, int]:
     """Give the first and last word of a mention."""
-    from bisect import bisect_left, bisect_right
-
-    first = max(0, bisect_right(tokens.ends, spans[0].start))
+    first = min(bisect_right(tokens.ends, spans[0].start), len(tokens.words) - 1)
     last = max(first, bisect_left(tokens.starts, spans[-1].end) - 1)
-    return min(first, len(tokens.words) - 1), min(last, len(tokens.words) - 1)
+    return first, min(last, len(tokens.words) - 1)
 
 
-def _carried(
-    text: str, tokens: Tokens, number: int, section: Section, sentence: _Sentence, gender: str | None
-) -> Cue | None:
+def _decide(
+    sentence: Sentence, subject: _Subject, carried: Cue | None, mention: Mention, first: int, last: int
+) -> Assertion:
+    reason = load_rules("sections")["not_coded"].get(sentence.section.kind)
+    if reason is not None:
+        return Assertion(Status.PRESENT, sentence.section_cue(), NotCoded[reason])
+    negation = _negation(sentence, subject, first, last) or (
+        _normality(sentence, first, last) if mention.candidates else _inner_negation(sentence, first, last)
+    )
+    uncertain = _uncertainty(sentence, subject, first, last)
+    family = _kin(sentence, subject, carried, first, last) or _family_section(sentence)
+    if family is not None:
+        if negation is not None:
+            return Assertion(Status.FAMILY, (family, negation), NotCoded.RELATIVE_DENIED)
+        return Assertion(Status.FAMILY, (family,) if uncertain is None else (family, uncertain))
+    unsaid = _said_of_nobody(sentence, subject, first, last)
+    if unsaid is not None:
+        return unsaid
+    if uncertain is not None:
+        return Assertion(Status.UNCERTAIN, (uncertain,))
+    if sentence.section.kind == "differential":
+        return Assertion(Status.UNCERTAIN, sentence.section_cue())
+    if negation is not None:
+        return Assertion(Status.ABSENT, (negation,))
+    return _PRESENT
+
+
+def _negation(sentence: Sentence, subject: _Subject, first: int, last: int) -> Cue | None:
+    for hit in sentence.before(("negation.before", "negation.pseudo"), first):
+        if hit.kind == "negation.pseudo":
+            if not sentence.terminated(hit.last, first):
+                return None
+        elif (
+            (first - hit.last <= _SHORT_REACH or sentence.phrase(hit) not in listed("negation", "short"))
+            and (subject.letter or not _divides_groups(sentence, hit))
+            and not sentence.terminated(hit.last, first)
+            and _list_holds(sentence, hit.last, first)
+        ):
+            return sentence.cue("negation", hit)
+    for hit in sentence.after(("negation.after",), last):
+        if sentence.phrase(hit) in _DENIAL:
+            if _answers(sentence, hit, last):
+                return sentence.cue("negation", hit)
+        elif _links(sentence, last, hit.first):
+            return sentence.cue("negation", hit)
+    return None
+
+
+def _links(sentence: Sentence, last: int, first: int) -> bool:
+    """Tell whether only auxiliary words stand between a finding and a cue behind it, and no comma."""
+    gaps = sentence.tokens.gaps
+    between = sentence.between(last + 1, first)
+    return _LINKING.issuperset(between) and not any(gaps[place] >= Gap.SOFT for place in range(last + 1, first + 1))
+
+
+def _answers(sentence: Sentence, hit: CueHit, last: int) -> bool:
+    """Tell whether a single word of denial is the answer to a finding: "seizures: nil", "hypotonia -ve"."""
+    gaps = sentence.tokens.gaps
+    if hit.last + 1 < sentence.end and gaps[hit.last + 1] < Gap.SOFT:
+        return False
+    between = sentence.between(last + 1, hit.first)
+    if between:
+        return _COPULA.issuperset(between)
+    return gaps[hit.first] in (Gap.LABEL, Gap.SOFT) or "-" in sentence.gap(hit.first)
+
+
+def _list_holds(sentence: Sentence, cue: int, first: int) -> bool:
+    """Tell whether a negation goes on through the list between it and a finding.
+
+    A list goes on while its members are no clauses; it is one list if it ends in "or" or "nor", if its
+    members are bare names, or if every member before the finding is itself a recognised finding.
+    """
+    gaps = sentence.tokens.gaps
+    breaks = [place for place in range(cue + 2, first + 1) if gaps[place] == Gap.SOFT]
+    if not breaks:
+        return True
+    edges = [cue + 1, *breaks]
+    if any(end - begin > _LONG_MEMBER for begin, end in pairwise([*edges, first])):
+        return False
+    later = sentence.between(breaks[0], sentence.end)
+    if "or" in later or "nor" in later:
+        return True
+    members = list(pairwise(edges))
+    if first == edges[-1] and all(end - begin <= _SHORT_MEMBER for begin, end in members):
+        return True
+    return all(any(place in sentence.names for place in range(begin, end)) for begin, end in members)
+
+
+def _divides_groups(sentence: Sentence, hit: CueHit) -> bool:
+    """Tell "patients without" in a study from "he was without"."""
+    nearby = sentence.between(hit.first - 3, hit.first)
+    return sentence.phrase(hit) == "without" and not listed("negation", "groups").isdisjoint(nearby)
+
+
+def _normality(sentence: Sentence, first: int, last: int) -> Cue | None:
+    """Find a word of normality right at a recognised finding."""
+    for hit in sentence.cues:
+        if hit.kind == "normality.words":
+            if hit.last == first - 1 and sentence.is_run(hit.last, first):
+                return sentence.cue("normality", hit)
+            between = sentence.between(last + 1, hit.first)
+            if hit.first > last and between and _LINKING.issuperset(between) and sentence.is_run(last, hit.first):
+                return sentence.cue("normality", hit)
+    return None
+
+
+def _inner_negation(sentence: Sentence, first: int, last: int) -> Cue | None:
+    """Find a word of negation that begins a span which a caller named ("no obvious syndactyly")."""
+    for hit in sentence.cues:
+        if hit.kind == "negation.before" and hit.first == first and hit.last < last:
+            return sentence.cue("negation", hit)
+    return None
+
+
+def _uncertainty(sentence: Sentence, subject: _Subject, first: int, last: int) -> Cue | None:
+    mark = _question_mark(sentence, first, last)
+    if mark is not None:
+        return mark
+    kinds = ("uncertain.before", "uncertain.modal") if subject.letter else ("uncertain.before",)
+    for hit in sentence.before(kinds, first, 12):
+        if not sentence.terminated(hit.last, first, lists="or" in sentence.words):
+            return sentence.cue("uncertainty", hit)
+    if subject.letter:
+        for hit in sentence.before(("risk.before",), first, 12):
+            if not sentence.terminated(hit.last, first):
+                return sentence.cue("risk", hit)
+    for hit in sentence.after(("uncertain.after",), last, 6):
+        if _links(sentence, last, hit.first):
+            return sentence.cue("uncertainty", hit)
+    return None
+
+
+def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:
+    """Find the mark of a query: before the finding ("?scoliosis"), before its list, or right behind it ("VSD?")."""
+    starts, ends, gaps = sentence.tokens.starts, sentence.tokens.ends, sentence.tokens.gaps
+    for place in range(first, max(sentence.begin, first - 12) - 1, -1):
+        gap = sentence.gap(place)
+        if "?" in gap and (place == first or not sentence.terminated(place, first, lists=False)):
+            start = starts[place] - len(gap) + gap.rindex("?")
+            return Cue("uncertainty", start, start + 1, "?")
+        if gaps[place] >= Gap.HARD:
+            break
+    if sentence.text[ends[last] : ends[last] + 1] == "?" and sentence.text[ends[last] + 1 : ends[last] + 2] in ",;)":
+        return Cue("uncertainty", ends[last], ends[last] + 1, "?")
+    return None
+
+
+def _family_section(sentence: Sentence) -> Cue | None:
+    if sentence.section.kind != "family" or not _SELF.isdisjoint(sentence.words):
+        return None
+    return next(iter(sentence.section_cue()), None)
+
+
+def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int, last: int) -> Cue | None:
+    """Find the relative that a finding belongs to: the subject before it, or "in his mother" behind it."""
+    if not subject.relatives:
+        return None
+    kinds = ("kin.words", "kin.children", "kin.patient")
+    for hit in sentence.before(kinds, first, reach=len(sentence.words)):
+        if hit.kind == "kin.patient":
+            if _means_kin(sentence, hit, subject):
+                continue
+            if hit.first == sentence.begin and carried is not None:
+                return carried
+            starts_clause = hit.first == sentence.begin or sentence.tokens.gaps[hit.first] >= Gap.SOFT
+            if starts_clause or sentence.word(hit.first) in _SELF or sentence.word(hit.first - 1) in _CLAUSE:
+                return None
+            continue
+        owned = not _OWNER.isdisjoint(sentence.between(hit.first - 3, hit.first))
+        if (
+            (hit.kind == "kin.children" and not owned)
+            or _only_tells(sentence, hit, first)
+            or _only_there(sentence, hit)
+        ):
+            continue
+        if subject.letter or owned or hit.last > hit.first or hit.first == sentence.begin:
+            return sentence.cue("family", hit)
+    if carried is not None:
+        return carried
+    if subject.letter:
+        for hit in sentence.after(("kin.words",), last, 6):
+            between = sentence.between(last + 1, hit.first)
+            if between[:1] in (["in"], ["on"], ["of"]) and "and" not in between:
+                return sentence.cue("family", hit)
+    return None
+
+
+def _means_kin(sentence: Sentence, pronoun: CueHit, subject: _Subject) -> bool:
+    """Tell whether a pronoun inside a sentence means the relative named before it, not the patient."""
+    gender = _PRONOUN.get(sentence.word(pronoun.first))
+    if gender is None or subject.gender is None or gender == subject.gender:
+        return False
+    for hit in sentence.before(("kin.words", "kin.children"), pronoun.first, reach=len(sentence.words)):
+        return _gender_of_kin().get(sentence.word(hit.last)) == gender
+    return False
+
+
+def _only_tells(sentence: Sentence, hit: CueHit, first: int) -> bool:
+    """Tell a relative who reports a finding from one who has it."""
+    return not listed("kin", "telling").isdisjoint(sentence.between(hit.last + 1, min(hit.last + 6, first)))
+
+
+def _only_there(sentence: Sentence, hit: CueHit) -> bool:
+    """Tell relatives who are only there: "attended with his mother", "lives with", "according to"."""
+    return not _COMPANY.isdisjoint(sentence.between(hit.first - 3, hit.first))
+
+
+@lru_cache(maxsize=1)
+def _gender_of_kin() -> dict[str, str]:
+    return {word: gender for gender in ("male", "female") for word in load_rules("context")["kin"][gender]}
+
+
+def _carried_kin(sentence: Sentence, number: int, subject: _Subject) -> Cue | None:
     """Find the relative whom a sentence that begins with a pronoun goes on about, a few sentences back.
 
     Only a pronoun that cannot mean the patient is followed, and only within the paragraph.
     """
-    pronoun = _PRONOUN.get(sentence.words[0]) if sentence.words else None
-    if pronoun is None or gender is None or pronoun == gender:
+    gender = _PRONOUN.get(sentence.words[0]) if sentence.words else None
+    if not subject.relatives or gender is None or subject.gender is None or gender == subject.gender:
         return None
-    start = tokens.starts[sentence.begin]
-    for back in range(number - 1, max(-1, number - 6), -1):
+    tokens = sentence.tokens
+    for back in range(number - 1, max(-1, number - _LOOK_BACK), -1):
         begin, end = tokens.sentences[back]
-        if "\n\n" in text[tokens.starts[begin] : start]:
+        if "\n\n" in sentence.text[tokens.starts[begin] : tokens.starts[sentence.begin]]:
             return None
         for place in range(begin, end):
-            word = fold(tokens.words[place])
-            if _gender_of_kin().get(word) == pronoun:
+            if _gender_of_kin().get(fold(tokens.words[place])) == gender:
                 return Cue("family", tokens.starts[place], tokens.ends[place], tokens.words[place])
     return None
 
 
-class _Sentence:
-    """The cues of one sentence, found once and asked for each of its mentions."""
-
-    def __init__(
-        self, text: str, tokens: Tokens, begin: int, end: int, section: Section, letter: bool, relatives: bool, names: set[int]
-    ) -> None:
-        self.text, self.tokens, self.begin, self.end = text, tokens, begin, end
-        self.section, self.letter, self.relatives, self.names = section, letter, relatives, names
-        self.words = [fold(word) for word in tokens.words[begin:end]]
-        self.cues = list(self._find_cues())
-        self.gender: str | None = None
-        self.carried: Cue | None = None
-
-    def _find_cues(self) -> Iterator[_Found]:
-        """Find cues left to right, longest first, none inside another."""
-        table = _cue_table()
-        words = self.words
-        place = 0
-        while place < len(words):
-            step = 1
-            for phrase, kind in table.get(words[place], ()):
-                if tuple(words[place : place + len(phrase)]) == phrase:
-                    if step == 1 or len(phrase) == step:
-                        step = len(phrase)
-                        if self.begin + place not in self.names or self.begin + place + step - 1 not in self.names:
-                            yield _Found(kind, self.begin + place, self.begin + place + step - 1)
-            place += step
-
-    def _cue(self, kind: str, found: _Found) -> Cue:
-        start, end = self.tokens.starts[found.first], self.tokens.ends[found.last]
-        return Cue(kind, start, end, self.text[start:end])
-
-    def decide(self, first: int, last: int, *, recognised: bool) -> Assertion:
-        """Decide for a mention that covers words first to last."""
-        section_rule = load_rules("sections")["not_coded"].get(self.section.kind)
-        if section_rule is not None:
-            return Assertion(Status.PRESENT, self._section_cue(), NotCoded[section_rule])
-        negation = self._negated(first, last) or self._normal(first, last, recognised=recognised)
-        family = self._family(first, last)
-        uncertain = self._uncertain(first, last)
-        if family is not None:
-            if negation is not None:
-                return Assertion(Status.FAMILY, (family, negation), NotCoded.RELATIVE_DENIED)
-            return Assertion(Status.FAMILY, (family,) if uncertain is None else (family, uncertain))
-        reason = self._not_coded(first, last)
-        if reason is not None:
-            return Assertion(Status.UNCERTAIN, (reason[1],), reason[0])
-        if uncertain is not None:
-            return Assertion(Status.UNCERTAIN, (uncertain,))
-        if self.section.kind == "differential":
-            return Assertion(Status.UNCERTAIN, self._section_cue())
-        if negation is not None:
-            return Assertion(Status.ABSENT, (negation,))
-        return _PRESENT
-
-    def _section_cue(self) -> tuple[Cue, ...]:
-        start, end = self.section.start, self.section.heading_end
-        return (Cue("section", start, end, self.text[start:end].strip()),) if end > start else ()
-
-    def _before(self, kinds: Iterable[str], first: int, reach: int = _SCOPE) -> Iterator[_Found]:
-        """Give cues of some kinds before a mention, nearest first."""
-        for found in reversed(self.cues):
-            if found.kind in kinds and found.last < first and first - found.last <= reach:
-                yield found
-
-    def _after(self, kinds: Iterable[str], last: int, reach: int = _AFTER) -> Iterator[_Found]:
-        for found in self.cues:
-            if found.kind in kinds and found.first > last and found.first - last <= reach:
-                yield found
-
-    def _terminated(self, start: int, end: int, *, lists: bool = True) -> bool:
-        """Tell whether something between two words (exclusive) ends a cue's scope."""
-        for found in self.cues:
-            if found.kind == "terminators.words" and start < found.first and found.last < end:
-                if found.first in self.names:
-                    continue
-                return True
-        gaps = self.tokens.gaps
-        for place in range(start + 1, end + 1):
-            if gaps[place] in (Gap.HARD, Gap.LABEL):
-                return True
-            if gaps[place] == Gap.SOFT and ")" in (mark := self._gap_text(place)) and "(" not in mark:
-                if "(" not in self.text[self.tokens.ends[start] : self.tokens.starts[place]]:
-                    return True
-        return not lists and any(gaps[place] == Gap.SOFT for place in range(start + 1, end + 1))
-
-    def _negated(self, first: int, last: int) -> Cue | None:
-        for found in self._before(("negation.before", "negation.pseudo"), first):
-            if found.kind == "negation.pseudo":
-                if not self._terminated(found.last, first):
-                    return None
-                continue
-            if first - found.last > _SHORT_REACH and self._phrase(found) in _short_cues():
-                continue
-            if not self.letter and self._divides_groups(found):
-                continue
-            if not self._terminated(found.last, first) and self._list_holds(found.last, first):
-                return self._cue("negation", found)
-        for found in self._after(("negation.after",), last):
-            between = self.words[last + 1 - self.begin : found.first - self.begin]
-            gap = self.tokens.gaps[found.first]
-            single = found.last == found.first and self.words[found.first - self.begin] in (
-                "no",
-                "nil",
-                "none",
-                "neg",
-                "negative",
-                "ve",
-                "0",
-            )
-            if single:
-                end_of_clause = found.last + 1 >= self.end or self.tokens.gaps[found.last + 1] >= Gap.SOFT
-                if (
-                    not between
-                    and end_of_clause
-                    and (gap in (Gap.LABEL, Gap.SOFT) or "-" in self._gap_text(found.first))
-                ):
-                    return self._cue("negation", found)
-                if between and set(between) <= {"is", "are", "was", "were"} and end_of_clause:
-                    return self._cue("negation", found)
-                continue
-            if set(between) <= _LINKING and not any(
-                self.tokens.gaps[place] >= Gap.SOFT for place in range(last + 1, found.first + 1)
-            ):
-                return self._cue("negation", found)
+def _said_of_nobody(sentence: Sentence, subject: _Subject, first: int, last: int) -> Assertion | None:
+    """Find what makes a finding no statement about the patient: a plan, advice, explanation or general risk."""
+    for hit in sentence.after(("plan.after",), last, 1):
+        if sentence.is_run(last, hit.first):
+            return _not_coded(sentence, NotCoded.PLAN, "plan", hit)
+    if not subject.letter:
         return None
-
-    def _normal(self, first: int, last: int, *, recognised: bool) -> Cue | None:
-        """Find a word of normality right at a recognised finding, or a word of negation that begins a given span.
-
-        Of a span that a caller gives, normality denies nothing: it may name the part, not the finding.
-        """
-        gaps = self.tokens.gaps
-        for found in self.cues:
-            if not recognised:
-                if found.kind == "negation.before" and found.first == first and found.last < last:
-                    return self._cue("negation", found)
-            elif found.kind == "normality.words":
-                if found.last == first - 1 and gaps[first] == Gap.SPACE:
-                    return self._cue("normality", found)
-                between = self.words[last + 1 - self.begin : found.first - self.begin]
-                if last < found.first <= last + _AFTER and between and set(between) <= _LINKING:
-                    if all(gaps[place] == Gap.SPACE for place in range(last + 1, found.first + 1)):
-                        return self._cue("normality", found)
-        return None
-
-    def _phrase(self, found: _Found) -> str:
-        return " ".join(self.words[found.first - self.begin : found.last + 1 - self.begin])
-
-    def _divides_groups(self, found: _Found) -> bool:
-        """Tell "patients without" in a study from "he was without"."""
-        before = self.words[max(0, found.first - 3 - self.begin) : found.first - self.begin]
-        return self._phrase(found) == "without" and not _groups().isdisjoint(before)
-
-    def _gap_text(self, place: int) -> str:
-        return self.text[self.tokens.ends[place - 1] if place else 0 : self.tokens.starts[place]]
-
-    def _list_holds(self, cue: int, first: int) -> bool:
-        """Tell whether a negation goes on through the list between it and a mention.
-
-        A list goes on while its members are short; it is held to be one list when it ends in "or" or "nor",
-        or when every member before the mention is itself a recognised finding.
-        """
-        gaps = self.tokens.gaps
-        breaks = [place for place in range(cue + 2, first + 1) if gaps[place] == Gap.SOFT]
-        if not breaks:
-            return True
-        edges = [cue + 1, *breaks]
-        for begin, end in zip(edges, [*breaks, first], strict=True):
-            if end - begin > 8:
-                return False
-        later = self.words[breaks[0] - self.begin :]
-        if "or" in later or "nor" in later:
-            return True
-        return all(
-            any(place in self.names for place in range(b, e)) for b, e in zip(edges[:-1], edges[1:], strict=True)
-        )
-
-    def _uncertain(self, first: int, last: int) -> Cue | None:
-        mark = self._gap_text(first)
-        if "?" in mark:
-            start = self.tokens.starts[first] - len(mark) + mark.rindex("?")
-            return Cue("uncertainty", start, start + 1, "?")
-        gaps = self.tokens.gaps
-        for place in range(first - 1, max(self.begin, first - 12) - 1, -1):
-            if gaps[place + 1] >= Gap.HARD:
-                break
-            gap = self._gap_text(place)
-            if "?" in gap and not self._terminated(place, first, lists=False):
-                start = self.tokens.starts[place] - len(gap) + gap.rindex("?")
-                return Cue("uncertainty", start, start + 1, "?")
-        before = ("uncertain.before", "uncertain.modal") if self.letter else ("uncertain.before",)
-        for found in self._before(before, first, 12):
-            if not self._terminated(found.last, first, lists="or" in self.words):
-                return self._cue("uncertainty", found)
-        if self.letter:
-            for found in self._before(("risk.before",), first, 12):
-                if not self._terminated(found.last, first):
-                    return self._cue("risk", found)
-        for found in self._after(("uncertain.after",), last, 6):
-            between = self.words[last + 1 - self.begin : found.first - self.begin]
-            if set(between) <= _LINKING and not any(gaps[p] >= Gap.SOFT for p in range(last + 1, found.first + 1)):
-                return self._cue("uncertainty", found)
-        tail = self.text[self.tokens.ends[last] : self.tokens.ends[last] + 2]
-        if tail[:1] == "?" and tail[1:] in ("", ",", ";", ")"):
-            return Cue("uncertainty", self.tokens.ends[last], self.tokens.ends[last] + 1, "?")
-        return None
-
-    def _family(self, first: int, last: int) -> Cue | None:
-        kin = self._kin(first, last) if self.relatives else None
-        if kin is not None:
-            return kin
-        if self.section.kind == "family":
-            own = {"himself", "herself", "patient", "proband"}
-            if own.isdisjoint(self.words):
-                cue = self._section_cue()
-                return cue[0] if cue else None
-        return None
-
-    def _kin(self, first: int, last: int) -> Cue | None:
-        """Find the relative that a mention belongs to: the subject before it, or "in his mother" behind it."""
-        for found in reversed(self.cues):
-            if not found.kind.startswith("kin.") or found.first > last:
-                continue
-            if found.last >= first:
-                continue
-            if found.kind == "kin.patient":
-                word = self.words[found.first - self.begin]
-                if found.first == self.begin and self.carried is not None:
-                    return self.carried
-                if found.first == self.begin or word in ("patient", "proband", "you", "i", "himself", "herself"):
-                    return None
-                before = self.words[found.first - 1 - self.begin]
-                if (
-                    before in ("and", "but", "who", "that", "because", "while", "whereas")
-                    or self.tokens.gaps[found.first] >= Gap.SOFT
-                ):
-                    return None
-                continue
-            if found.kind == "kin.children" and not self._owned(found):
-                continue
-            if self._is_teller(found, first) or self._is_companion(found):
-                continue
-            if self.letter or self._owned(found) or found.last > found.first or found.first == self.begin:
-                return self._cue("family", found)
-        if self.carried is not None:
-            return self.carried
-        for found in self._after(("kin.words",), last, 6):
-            between = self.words[last + 1 - self.begin : found.first - self.begin]
-            if between[:1] in (["in"], ["on"], ["of"]) and "and" not in between and self.letter:
-                return self._cue("family", found)
-        return None
-
-    def _asks(self, found: _Found) -> bool:
-        """Tell "asked if he has" from "if he has"."""
-        return found.first > self.begin and self.words[found.first - 1 - self.begin] in _ASKING
-
-    def _goes_on_about_kin(self, pronoun: _Found) -> bool:
-        """Tell whether a pronoun inside a sentence means the relative named before it, not the patient."""
-        gender = _PRONOUN.get(self.words[pronoun.first - self.begin])
-        for found in reversed(self.cues):
-            if found.kind.startswith("kin.") and found.kind != "kin.patient" and found.last < pronoun.first:
-                kin = _gender_of_kin().get(self.words[found.last - self.begin])
-                return kin is not None and kin == gender and self.gender is not None and gender != self.gender
-        return False
-
-    def _owned(self, found: _Found) -> bool:
-        before = self.words[max(0, found.first - 3 - self.begin) : found.first - self.begin]
-        return any(word in ("his", "her", "your", "their", "my", "s", "one", "maternal", "paternal") for word in before)
-
-    def _is_teller(self, found: _Found, first: int) -> bool:
-        behind = self.words[found.last + 1 - self.begin : first - self.begin]
-        telling = {phrase[0] for phrase in _telling()}
-        return any(word in telling for word in behind[:5])
-
-    def _is_companion(self, found: _Found) -> bool:
-        """Tell kin who are only there: "attended with his mother", "lives with", "according to"."""
-        before = self.words[max(0, found.first - 4 - self.begin) : found.first - self.begin]
-        return any(word in ("with", "by", "to", "according", "from", "unlike", "lives") for word in before[-3:])
-
-    def _not_coded(self, first: int, last: int) -> tuple[NotCoded, Cue] | None:
-        for found in self._after(("plan.after",), last, 1):
-            if self.tokens.gaps[found.first] == Gap.SPACE:
-                return NotCoded.PLAN, self._cue("plan", found)
-        if not self.letter:
-            return None
-        for found in self._before(("plan.before",), first, 8):
-            if not self._terminated(found.last, first, lists=False):
-                return NotCoded.PLAN, self._cue("plan", found)
-        for found in self._after(("conditional.after",), last, 25):
-            return NotCoded.CONDITIONAL, self._cue("condition", found)
-        for found in self._before(("conditional.before",), first, 25):
-            if self._asks(found):
-                continue
-            return NotCoded.CONDITIONAL, self._cue("condition", found)
-        for found in self.cues:
-            if found.kind == "explanation.anywhere":
-                return NotCoded.EXPLANATION, self._cue("explanation", found)
-        for found in self._before(("risk.before",), first, 12):
-            about = {"he", "she", "you", "him", "his", "her", "your", "patient"}
-            if about.isdisjoint(self.words) and not self._terminated(found.last, first):
-                return NotCoded.FUTURE_RISK, self._cue("risk", found)
-        return None
+    for hit in sentence.before(("plan.before",), first, 8):
+        if not sentence.terminated(hit.last, first, lists=False):
+            return _not_coded(sentence, NotCoded.PLAN, "plan", hit)
+    for hit in sentence.after(("conditional.after",), last, 25):
+        return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
+    for hit in sentence.before(("conditional.before",), first, 25):
+        if hit.first == sentence.begin or sentence.word(hit.first - 1) not in _ASKING:
+            return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
+    for hit in sentence.cues:
+        if hit.kind == "explanation.anywhere":
+            return _not_coded(sentence, NotCoded.EXPLANATION, "explanation", hit)
+    for hit in sentence.before(("risk.before",), first, 12):
+        of_nobody = not any(word in _PRONOUN or word in _SELF or word == "your" for word in sentence.words)
+        if of_nobody and not sentence.terminated(hit.last, first):
+            return _not_coded(sentence, NotCoded.FUTURE_RISK, "risk", hit)
+    return None
 
 
-_ASKING = frozenset(
-    ["wonder", "wonders", "wondered", "wondering", "ask", "asked", "see", "sure", "know", "clear", "certain", "check"]
-)
-_LINKING = frozenset(
-    ["is", "are", "was", "were", "has", "have", "had", "been", "be", "also", "both", "all", "currently", "completely",
-     "entirely", "specifically", "clearly", "of", "on", "in", "the", "at", "either", "side", "sides", "examination", "to"]
-)  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def _short_cues() -> frozenset[str]:
-    return frozenset(load_rules("context")["negation"]["short"])
-
-
-@lru_cache(maxsize=1)
-def _groups() -> frozenset[str]:
-    return frozenset(load_rules("context")["negation"]["groups"])
-
-
-@lru_cache(maxsize=1)
-def _telling() -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(phrase.split()) for phrase in load_rules("context")["kin"]["telling"])
+def _not_coded(sentence: Sentence, reason: NotCoded, kind: str, hit: CueHit) -> Assertion:
+    return Assertion(Status.UNCERTAIN, (sentence.cue(kind, hit),), reason)

@@ -23,6 +23,7 @@ _SURE, _BORDERLINE = 0.95, 0.6
 _OPEN = 0.01  # how far inside its end an open interval stops: "<2nd" does not hold the 2nd
 _MAX_STEPS = 24  # words and numbers between a name and the last of its values
 _LOOK_BACK = 70  # code points before a name in which its value or its context may stand
+_MAX_LINE = 400  # code points of a table's line, and rows of a table
 _MAX_NAMES = 4  # names that can share a value: "height, weight and OFC on the 0.4th"
 _GROWTH = frozenset(("centile", "sds"))
 
@@ -102,14 +103,16 @@ class _Rules:
     bare: dict[str, Any]
 
 
-_GESTATION, _BARE = "gestation", "bare"
+_GESTATION, _BARE, _OTHER = "gestation", "bare", "other"
+_UNITS = ("cm", "kg")
+_BARE_NUMBER = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d+)? ?$")
 
 
 @lru_cache(maxsize=1)
 def _rules() -> _Rules:
     data = load_rules("measurements")
     words = {word: name for name, measure in data["measure"].items() for word in measure["words"]}
-    words |= dict.fromkeys(data["gestation"]["words"], _GESTATION) | dict.fromkeys(("cm", "kg"), _BARE)
+    words |= dict.fromkeys(data["gestation"]["words"], _GESTATION) | dict.fromkeys(_UNITS, _BARE)
     by_first: dict[str, list[str]] = {}
     for word in words:
         first = re.split(r"[ -]", word)[0]
@@ -183,7 +186,7 @@ def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Men
     while place < len(names):
         name = names[place]
         place += 1
-        if name.start < done:
+        if name.start < done or name.measure == _OTHER:
             continue
         if name.measure == _GESTATION:
             found.extend(_premature(text, name, ontology))
@@ -201,7 +204,8 @@ def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Men
             one_each = len(groups) == len(shared)
             for owner in [shared[number]] if one_each else shared:
                 spans = _spans(text, owner, group, whole=owner is shared[-1] and number == 0)
-                found.extend(_finding(text, spans, owner, group, ontology))
+                at_birth = _in_birth_words(text, owner.start, group[-1].end)
+                found.extend(_finding(text, spans, _of_birth(owner) if at_birth else owner, group, ontology))
             done = max(done, group[-1].end)
     return sorted(found, key=lambda mention: mention.spans)
 
@@ -215,23 +219,35 @@ def _find_names(text: str, tokens: Tokens) -> list[_Name]:
         if pattern is None or tokens.starts[place] < done:
             continue
         match = pattern.match(text, tokens.starts[place])
-        if match is None or (place and tokens.words[place - 1].lower() in rules.not_after):
+        if match is None:
             continue
         written = re.sub(r"[\s-]+", " ", match.group())
         measure = rules.meaning.get(written) or rules.meaning[written.lower()]
         start = match.start()
-        if written.lower().startswith(("cm", "kg")):  # "112 cm tall": the number is part of the name
-            number = re.search(r"(?<![\d.])\d{1,3}(?:\.\d+)? ?$", text[max(0, start - 8) : start])
+        if place and tokens.words[place - 1].lower() in rules.not_after:
+            measure = _OTHER
+        elif written.lower().startswith(_UNITS):
+            number = _BARE_NUMBER.search(text, max(0, start - 8), start)
             if number is None:
                 continue
-            start -= len(number.group())
+            start = number.start()
             if measure == _BARE:
-                if written == "cm" and float(number.group()) < rules.bare["cm_from"]:
+                if not _carries_centile(text, names, start, match.end(), written.lower(), float(number.group())):
                     continue
                 measure = rules.bare[written.lower()]
-        names.append(_Name(measure, start, match.end()))
         done = match.end()
+        if names and names[-1].measure == measure and text[names[-1].end : start] in (" (", " ["):
+            names[-1] = names[-1]._replace(end=done + (text[done : done + 1] in (")", "]")))  # "height (Ht)"
+        else:
+            names.append(_Name(measure, start, done))
     return names
+
+
+def _carries_centile(text: str, names: Sequence[_Name], start: int, end: int, unit: str, number: float) -> bool:
+    """Tell whether a quantity without a name is a measure: "172 cm (50th)", but not "height 172 cm (50th)"."""
+    if not text[end : end + 2].lstrip().startswith("(") or (unit == "cm" and number < _rules().bare["cm_from"]):
+        return False
+    return not names or start - names[-1].end > _LOOK_BACK or ")" in text[names[-1].end : start]
 
 
 _JOIN = re.compile(r"\s*(?:,|/|&|,?\s*\b(?:and|or)\b)\s*(?:(?:his|her|the|a|both)\s+)?", re.I)
@@ -241,7 +257,7 @@ def _joined(text: str, names: Sequence[_Name], place: int) -> list[_Name]:
     """Give the names that share their value with the one before `place`: "height, weight and OFC"."""
     joined: list[_Name] = []
     for before, name in pairwise(names[place - 1 : place + _MAX_NAMES]):
-        if name.measure == _GESTATION or not _JOIN.fullmatch(text, before.end, name.start):
+        if name.measure in (_GESTATION, _OTHER) or not _JOIN.fullmatch(text, before.end, name.start):
             break
         if _rules().measures[name.measure].scales.isdisjoint(_rules().measures[before.measure].scales):
             break
@@ -255,7 +271,12 @@ _NUMBER = r"(?<![\d.])\d{1,3}(?:[.·]\d{1,2})?(?![\d])"
 _RANGE = r"\s?(?(between)(?:and|to|[-–—])|(?:to|[-–—/]))\s?(?:the\s)?"
 _CENTILE_WORD = r"(?:per)?centiles?|%[\s-]?t?iles?|%"
 # "2nd" needs no "centile" where it ends a clause; "2nd child" is no centile
-_CLAUSE_END = re.compile(r"\s*(?:$|[),.;:|\]/\n–—-]|(?:and|on|for|at|today|now|but|with|lines?|respectively)\b)", re.I)
+_CLAUSE_END = re.compile(
+    r"\s*(?:$|[),.;:|\]/\n–—-]|(?:and|on|for|at|to|today|now|but|with|lines?|respectively)\b)", re.I
+)
+
+
+_OPENERS = ("between", "the", "p", "z", "sd", "sds", "standard", "centile", "centiles", "percentile", "percentiles")
 
 
 class _Patterns(NamedTuple):
@@ -266,6 +287,7 @@ class _Patterns(NamedTuple):
     age: re.Pattern[str]
     reading: re.Pattern[str]
     start: re.Pattern[str]
+    openers: frozenset[str]  # words that a value can begin with
 
 
 @lru_cache(maxsize=1)
@@ -287,8 +309,8 @@ def _patterns() -> _Patterns:
     sds = (
         rf"(?P<between>between\s)?{compare}(?P<prefix>(?:SDS?|SD\sscore|z[\s-]?score|z|standard\sdeviation\sscore)"
         rf"(?:\s?(?:score|of|was|is|[=:(]))*\s?)?(?P<inner>[<>])?\s?"
-        rf"(?P<asign>[+−–—-]\s?)?(?P<a>{number})(?:\s?SDS?)?"
-        rf"(?:{_RANGE}(?P<bsign>[+−–—-]\s?)?(?P<b>{number}))?"
+        rf"(?P<asign>[+−–—-]\s?)?(?P<a>{number})"
+        rf"(?:(?:\s?SDS?)?{_RANGE}(?P<bsign>[+−–—-]\s?)?(?P<b>{number}))?"
         r"\s?(?P<unit>SDS?\b|S\.D\.?|standard\sdeviations?(?:\s\(SDS?\))?|z\b)?(?:[\s-]score)?"
         r"(?P<side>\s(?P<under>below|under|beneath)|\s(?:above|over))?(?(side)(?:\s(?:the\s)?(?:mean|average|median|normal))?)"
     )
@@ -303,8 +325,10 @@ def _patterns() -> _Patterns:
         r"(?:\s?(?P<unit>kg\s?/?\s?m\^?[2²]|mm|%|°\s?c|º\s?c|[°º]|deg(?:rees)?(?:\s?c\b)?|c\b))?"
         r"(?![\w/]|\.\d|\s?(?:SDS?|st|nd|rd|th)\b)"
     )
-    start = rf"between|{less}|{more}|[+−–-]\s?\d|(?<![\d.])\d|\b[zp][\s<>-]"
-    return _Patterns(*(re.compile(pattern, re.I) for pattern in (centile, sds, age, reading, start)))
+    start = rf"between|{less}|{more}|[+−–-]\s?\d|(?<![\d.])\d|\bz\b|\bp(?=[\s<>]?\d)"
+    phrases = [*_rules().numbers, *words["adverbs"], *words["less"], *words["more"], *_OPENERS]
+    openers = frozenset(phrase.split()[0] for phrase in phrases)
+    return _Patterns(*(re.compile(pattern, re.I) for pattern in (centile, sds, age, reading, start)), openers)
 
 
 def _number(word: str) -> float:
@@ -326,6 +350,10 @@ def _interval(match: re.Match[str], a: float, b: float | None, *, after_from: bo
     return a, a
 
 
+def _extent(match: re.Match[str]) -> tuple[int, int]:
+    return match.start(), match.start() + len(match.group().rstrip())
+
+
 def _centile(text: str, pos: int, *, after_from: bool = False) -> _Value | None:
     """Read a centile ("<0.4th", "0.4th-2nd", "just under the 2nd", "25th centile", "P3") at a position."""
     match = _patterns().centile.match(text, pos)
@@ -341,7 +369,7 @@ def _centile(text: str, pos: int, *, after_from: bool = False) -> _Value | None:
     if max(a, b or 0) > 100:
         return None
     low, high = _interval(match, a, b, after_from=after_from)
-    return _Value("centile", low, high, match.start(), match.end())
+    return _Value("centile", low, high, *_extent(match))
 
 
 def _sds(text: str, pos: int, *, after_from: bool = False) -> _Value | None:
@@ -362,7 +390,11 @@ def _sds(text: str, pos: int, *, after_from: bool = False) -> _Value | None:
     low, high = _interval(match, a, b, after_from=after_from)
     if below and b is None and low != high:  # "more than 2 SD below" goes down, not up
         low, high = (-math.inf, a - _OPEN) if match["more"] else (a + _OPEN, 0.0)
-    return _Value("sds", low, high, match.start(), match.end())
+    return _Value("sds", low, high, *_extent(match))
+
+
+_AGED = re.compile(r"\bage(?:d|\sof)?\s$", re.I)
+_LASTING = re.compile(r"\b(?:for|of)\s$", re.I)  # "walking for 2 years" is no milestone
 
 
 def _age(text: str, pos: int) -> _Value | None:
@@ -371,8 +403,9 @@ def _age(text: str, pos: int) -> _Value | None:
     if match is None:
         return None
     unit = (match["unit"] or "").lower()
-    said_age = re.search(r"\bage(?:d|\sof)?\s$", text[max(0, pos - 8) : pos], re.I)
-    if not (unit or match["half"] or said_age):
+    before = text[max(0, pos - 8) : pos]
+    said_age = _AGED.search(before)
+    if not (unit or match["half"] or said_age) or (_LASTING.search(before) and not said_age):
         return None
     scale = 1 if unit.startswith(("m", "/")) else 12
     low = _number(match["a"]) + (0.5 if match["half"] else 0)
@@ -381,7 +414,7 @@ def _age(text: str, pos: int) -> _Value | None:
     low, high = low * scale + extra, high * scale + extra
     if match["more"]:
         low, high = low + _OPEN, high + _OPEN
-    return _Value("months", low, high, match.start(), match.end())
+    return _Value("months", low, high, *_extent(match))
 
 
 def _reading(text: str, pos: int, measure: _Measure) -> _Value | None:
@@ -396,7 +429,7 @@ def _reading(text: str, pos: int, measure: _Measure) -> _Value | None:
         return None
     b = float(match["b"]) if match["b"] else None
     low, high = _interval(match, float(match["a"]), b, after_from=False)
-    return _Value("value", low, high, match.start(), match.end())
+    return _Value("value", low, high, *_extent(match))
 
 
 def _value(text: str, pos: int, measure: _Measure, *, after_from: bool = False) -> _Value | None:
@@ -420,6 +453,7 @@ _RAW = re.compile(
     r"(?:\s?(?:kg\s?/\s?m\^?[2²]|cm/(?:yr|year|y)|mm\s?Hg|cms?|crn|mm|kgs?|gms?|grams?|g|lbs?|oz|inches|in|ft|m))?(?![A-Za-z0-9])",
     re.I,
 )
+_PLAIN = frozenset(",.:;=()[]/|\n\r")  # no value begins with one of these
 _DOT = re.compile(r"\.")
 _DOTTED = ("t", "x", "c")  # ht. wt. approx. circ.
 
@@ -432,7 +466,10 @@ def _values_after(text: str, name: _Name, shared: Sequence[_Name]) -> list[list[
     for _ in range(_MAX_STEPS):
         space = _SPACE.match(text, pos)
         pos = space.end() if space else pos
-        value = _value(text, pos, measure, after_from=word == "from")
+        step = _WORD.match(text, pos)
+        word_before, word = word, step.group().lower() if step is not None else ""
+        opens = word in _patterns().openers if word else text[pos : pos + 1] not in _PLAIN
+        value = _value(text, pos, measure, after_from=word_before == "from") if opens else None
         if value is not None:
             if measure.scales.isdisjoint(_GROWTH) or value.scale == "value":
                 return [*groups, [value]] if not groups or len(shared) > 1 else groups
@@ -444,11 +481,11 @@ def _values_after(text: str, name: _Name, shared: Sequence[_Name]) -> list[list[
                 groups.append([value])
             pos, word = value.end, ""
             continue
-        step = _RAW.match(text, pos) or _MARK.match(text, pos)
-        if step is None and (step := _WORD.match(text, pos)) is not None:
-            word = step.group().lower()
-            if word not in _rules().filler:
-                break
+        if step is not None and word not in _rules().filler:
+            break
+        step = step or _RAW.match(text, pos) or _MARK.match(text, pos)
+        if step is not None and not word and groups and len(shared) == 1 and step.group()[-1].isalpha():
+            break  # a second quantity is a second measure
         if step is None and text[pos : pos + 1] == "." and text[pos - 1].lower() in _DOTTED:
             step = _DOT.match(text, pos)
         if step is None and not groups and not line_breaks and not measure.scales.isdisjoint(_GROWTH):
@@ -463,10 +500,15 @@ def _values_after(text: str, name: _Name, shared: Sequence[_Name]) -> list[list[
 _LINK = re.compile(r"[ ]{1,2}|[ ]?[(\[]|[ ](?:for|in)[ ](?:(?:his|her|their|the|both)[ ])?", re.I)
 
 
+_VALUE_ENDS = re.compile(
+    rf"(?:\d|st|nd|rd|th|centiles?|%|sds?|s\.d\.|deviations?|score|mean|average|median)(?:{_LINK.pattern})$", re.I
+)
+
+
 def _value_before(text: str, name: _Name, done: int) -> list[list[_Value]]:
     """Give the value that stands right before its name: "3rd centile for height", "-2.5 SD (OFC)"."""
     measure = _rules().measures[name.measure]
-    if measure.scales.isdisjoint(_GROWTH):
+    if measure.scales.isdisjoint(_GROWTH) or not _VALUE_ENDS.search(text, max(done, name.start - 24), name.start):
         return []
     window = max(done, name.start - _LOOK_BACK)
     for start in _patterns().start.finditer(text, window, name.start):
@@ -486,7 +528,7 @@ def _table(text: str, names: Sequence[_Name], name: _Name) -> list[tuple[_Name, 
     head = text[begin:end]
     if not ("|" in head or "\t" in head or "  " in head.strip()) or re.search(r"\d", head):
         return None
-    heads = [one for one in names if begin <= one.start < end and one.measure != _GESTATION]
+    heads = [one for one in names if begin <= one.start < end and one.measure not in (_GESTATION, _OTHER)]
     if len(heads) < 2:
         return None
     columns: list[_Name | None] = []
@@ -504,15 +546,15 @@ def _table(text: str, names: Sequence[_Name], name: _Name) -> list[tuple[_Name, 
         for column, (start, stop) in zip(columns, cells, strict=False):
             if column is None:
                 continue
-            measure = _rules().measures[column.measure]
-            own = column._replace(measure=measure.at_birth) if at_birth and measure.at_birth else column
+            own = _of_birth(column) if at_birth else column
             found.extend((own, group) for group in _values_after(text[:stop], own._replace(end=start), [own]))
     return found
 
 
 def _line(text: str, pos: int) -> tuple[int, int]:
-    begin, end = text.rfind("\n", 0, pos) + 1, text.find("\n", pos)
-    return begin, end if end >= 0 else len(text)
+    """Give the line around a position, or as much of it as a table's line can be long."""
+    begin, end = text.rfind("\n", max(0, pos - _MAX_LINE), pos) + 1, text.find("\n", pos, pos + _MAX_LINE)
+    return begin or max(0, pos - _MAX_LINE), end if end >= 0 else min(len(text), pos + _MAX_LINE)
 
 
 def _cells(text: str, begin: int, end: int) -> list[tuple[int, int]]:
@@ -527,7 +569,7 @@ def _cells(text: str, begin: int, end: int) -> list[tuple[int, int]]:
 _BIRTH = re.compile(r"\b(?:birth|born|newborn|delivered)\b", re.I)
 _LATER = re.compile(
     r"\b(?:now|today|current(?:ly)?|at present|on examination"
-    r"|(?:at|aged?|by)\s[^.;\n]{0,16}?(?:months?|mths?|years?|yrs?|/12|y|m)\b)",
+    r"|(?:at|aged?|by)\s(?:the\sage\sof\s)?(?:\d[\d.½]{0,4}\s?(?:months?|mths?|years?|yrs?|/12|y|m)|\w{1,9}\s(?:months|years))\b)",
     re.I,
 )
 _STOP = re.compile(r"[.;](?=\s)|\n\s*\n")
@@ -541,20 +583,23 @@ def _in_birth_words(text: str, start: int, end: int) -> bool:
     return bool(births) and not _LATER.search(said, births[-1].end())
 
 
+def _of_birth(name: _Name) -> _Name:
+    """Give a name as that of the same measure at birth, if birth changes what it means."""
+    return name._replace(measure=_rules().measures[name.measure].at_birth or name.measure)
+
+
 def _finding(
     text: str, spans: Sequence[Span], name: _Name, group: Sequence[_Value], ontology: Ontology
 ) -> Iterator[Mention]:
     """Give the mention that a measure's value makes, if any."""
     measure = _rules().measures[name.measure]
-    if measure.at_birth is not None and _in_birth_words(text, name.start, group[-1].end):
-        measure = _rules().measures[measure.at_birth]
     value = next((value for value in group if value.scale == "sds"), group[0])
     for band in measure.bands:
         status = band.holds(value)
         if status is None:
             continue
         review = band.review
-        if status is Status.UNCERTAIN or (value.scale == "sds" and value.low == value.high in (band.low, band.high)):
+        if status is Status.UNCERTAIN:
             review = review or "borderline: on the line"
         if band.uncertain_unless is not None and band.uncertain_unless not in text.lower():
             status = Status.UNCERTAIN

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from phenoextract.assertion import decide, is_letter
@@ -94,8 +96,17 @@ def merge(mentions: Sequence[Mention], measured: Sequence[Mention]) -> list[Ment
     """Join mentions found by name and by measurement; a measurement replaces the names inside it."""
     if not measured:
         return list(mentions)
-    kept = [m for m in mentions if not any(m.start < other.end and other.start < m.end for other in measured)]
+    taken = sorted(span for other in measured for span in other.spans)
+    starts = [span.start for span in taken]
+    ends = list(accumulate((span.end for span in taken), max))
+    kept = [m for m in mentions if not _overlaps(m, starts, ends)]
     return sorted([*kept, *measured], key=lambda m: (m.start, m.end))
+
+
+def _overlaps(mention: Mention, starts: Sequence[int], ends: Sequence[int]) -> bool:
+    """Tell whether a mention shares text with spans whose starts and running greatest ends are given, in order."""
+    before = bisect_left(starts, mention.end)
+    return before > 0 and ends[before - 1] > mention.start
 
 
 def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extractor:

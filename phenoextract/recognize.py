@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from phenoextract.index import Index, function_words, word_classes, word_hash
+from phenoextract.index import Index, word_classes, word_hash
 from phenoextract.link import rank
 from phenoextract.rules import load_rules
 from phenoextract.spelling import Spelling

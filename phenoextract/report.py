@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from phenoextract.ontology import Ontology
 from phenoextract.types import Annotation, Assertion, Feature, Mention, NotCoded, Scope, Section, Status
