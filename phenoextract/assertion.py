@@ -33,6 +33,8 @@ _OWNER = frozenset({"his", "her", "your", "their", "my", "s", "one", "maternal",
 _COMPANY = frozenset({"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like"})
 _CLAUSE = frozenset({"and", "but", "who", "that", "because", "while", "whereas"})
 _DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
+_AUXILIARY = frozenset({"have", "had", "has", "having", "been", "be", "shown", "show", "any", "developed"})
+_ASSERTING = frozenset({"mild", "moderate", "severe", "some", "slight", "marked", "normal", "a", "an", "occasional"})
 _COPULA = frozenset({"is", "are", "was", "were"})
 _ASKING = frozenset(
     {"wonder", "wonders", "wondered", "wondering", "ask", "asked", "see", "sure", "know", "clear", "certain", "check"}
@@ -43,6 +45,9 @@ _LINKING = frozenset(
 )
 _MALE = re.compile(r"\b(?:male|boy|son|gentleman|man|mr|master|he|his)\b", re.IGNORECASE)
 _FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)\b", re.IGNORECASE)
+_TO_PARENTS = re.compile(r"\b(?:parents? of|dear mr and mrs|dear mr & mrs|dear parents)\b", re.IGNORECASE)
+_YOU = re.compile(r"\byou(?:r|rself)?\b", re.IGNORECASE)
+_OFTEN = 5  # uses of "you" by which a letter shows that it speaks to the patient
 _MANY_PEOPLE = re.compile(
     r"\b(?:families|individuals|patients|persons|kindreds?|cases|sibs|siblings|subjects|carriers|probands|we report)\b",
     re.IGNORECASE,
@@ -51,11 +56,16 @@ _MANY_PEOPLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """Whom a text is about: a letter on one person, prose in which relatives are told apart, or neither."""
+    """Whom a text is about: a letter on one person, prose in which relatives are told apart, or neither.
+
+    `gender` is the patient's, or "you" in a letter that speaks to the patient; `to_parents` tells a letter in
+    which a son or daughter is the patient.
+    """
 
     letter: bool
     relatives: bool
     gender: str | None
+    to_parents: bool
 
 
 def is_letter(text: str, sections: Sequence[Section]) -> bool:
@@ -89,14 +99,17 @@ def decide(
     if not mentions or not tokens.words:
         return [_PRESENT for _ in mentions]
     relatives = letter or about_one_person(text)
-    subject = _Subject(letter, relatives, patient_gender(text) if relatives else None)
+    to_parents = letter and _TO_PARENTS.search(text, 0, _INTRODUCTION) is not None
+    speaks_to = letter and not to_parents and len(_YOU.findall(text)) >= _OFTEN
+    gender = "you" if speaks_to else patient_gender(text) if relatives else None
+    subject = _Subject(letter, relatives, gender, to_parents)
     taken = [_words(tokens, mention.spans) for mention in mentions]
-    names = {
-        place
-        for mention, (first, last) in zip(mentions, taken, strict=True)
-        if mention.candidates
-        for place in range(first, last + 1)
-    }
+    names: set[int] = set()
+    for mention in mentions:
+        if mention.candidates:
+            for span in mention.spans:
+                first, last = _words(tokens, (span,))
+                names.update(range(first, last + 1))
     begins = [begin for begin, _ in tokens.sentences]
     read: dict[int, tuple[Sentence, Cue | None]] = {}
     decisions = []
@@ -135,6 +148,8 @@ def _decide(
     sentence: Sentence, subject: _Subject, carried: Cue | None, mention: Mention, first: int, last: int
 ) -> Assertion:
     reason = load_rules("sections")["not_coded"].get(sentence.section.kind)
+    if reason == "EXPLANATION" and _names_patient(sentence):
+        reason = None  # among the explanations of a letter, what is said of its reader is said of the patient
     if reason is not None:
         return Assertion(Status.PRESENT, sentence.section_cue(), NotCoded[reason])
     negation = _negation(sentence, subject, first, last) or (
@@ -166,7 +181,7 @@ def _negation(sentence: Sentence, subject: _Subject, first: int, last: int) -> C
         elif (
             (first - hit.last <= _SHORT_REACH or sentence.phrase(hit) not in listed("negation", "short"))
             and (subject.letter or not _divides_groups(sentence, hit))
-            and not sentence.terminated(hit.last, first)
+            and not sentence.terminated(_behind_auxiliaries(sentence, hit.last), first)
             and _list_holds(sentence, hit.last, first)
         ):
             return sentence.cue("negation", hit)
@@ -177,6 +192,13 @@ def _negation(sentence: Sentence, subject: _Subject, first: int, last: int) -> C
         elif _links(sentence, last, hit.first):
             return sentence.cue("negation", hit)
     return None
+
+
+def _behind_auxiliaries(sentence: Sentence, place: int) -> int:
+    """Give the last of the auxiliary verbs that belong to a cue: "has never had", "does not have"."""
+    while place + 1 < sentence.end and sentence.word(place + 1) in _AUXILIARY:
+        place += 1
+    return place
 
 
 def _links(sentence: Sentence, last: int, first: int) -> bool:
@@ -209,6 +231,8 @@ def _list_holds(sentence: Sentence, cue: int, first: int) -> bool:
         return True
     edges = [cue + 1, *breaks]
     if any(end - begin > _LONG_MEMBER for begin, end in pairwise([*edges, first])):
+        return False
+    if any(word in _ASSERTING or word[0].isdigit() for word in sentence.between(breaks[0], first)):
         return False
     later = sentence.between(breaks[0], sentence.end)
     if "or" in later or "nor" in later:
@@ -273,7 +297,7 @@ def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:
             return Cue("uncertainty", start, start + 1, "?")
         if gaps[place] >= Gap.HARD:
             break
-    if sentence.text[ends[last] : ends[last] + 1] == "?" and sentence.text[ends[last] + 1 : ends[last] + 2] in ",;)":
+    if sentence.text[ends[last] : ends[last] + 1] == "?" and sentence.text[ends[last] + 1 : ends[last] + 2] in " ,;)\n":
         return Cue("uncertainty", ends[last], ends[last] + 1, "?")
     return None
 
@@ -300,8 +324,9 @@ def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int,
                 return None
             continue
         owned = not _OWNER.isdisjoint(sentence.between(hit.first - 3, hit.first))
+        heads_line = hit.first == sentence.begin and sentence.word(hit.first) != "child"
         if (
-            (hit.kind == "kin.children" and not owned)
+            (hit.kind == "kin.children" and (_is_patient(sentence, hit, subject) or not (owned or heads_line)))
             or _only_tells(sentence, hit, first)
             or _only_there(sentence, hit)
         ):
@@ -316,6 +341,12 @@ def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int,
             if between[:1] in (["in"], ["on"], ["of"]) and "and" not in between:
                 return sentence.cue("family", hit)
     return None
+
+
+def _is_patient(sentence: Sentence, hit: CueHit, subject: _Subject) -> bool:
+    """Tell "your daughter" in a letter to her parents from the patient's own child; an "older son" is neither."""
+    nearby = sentence.between(hit.first - 2, hit.first)
+    return subject.to_parents and {"older", "other", "younger", "eldest", "youngest"}.isdisjoint(nearby)
 
 
 def _means_kin(sentence: Sentence, pronoun: CueHit, subject: _Subject) -> bool:
@@ -375,16 +406,27 @@ def _said_of_nobody(sentence: Sentence, subject: _Subject, first: int, last: int
     for hit in sentence.after(("conditional.after",), last, 25):
         return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
     for hit in sentence.before(("conditional.before",), first, 25):
-        if hit.first == sentence.begin or sentence.word(hit.first - 1) not in _ASKING:
+        asked = hit.first > sentence.begin and sentence.word(hit.first - 1) in _ASKING
+        if not asked and not _may_follow(sentence, hit.last, first):
             return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
     for hit in sentence.cues:
         if hit.kind == "explanation.anywhere":
             return _not_coded(sentence, NotCoded.EXPLANATION, "explanation", hit)
     for hit in sentence.before(("risk.before",), first, 12):
-        of_nobody = not any(word in _PRONOUN or word in _SELF or word == "your" for word in sentence.words)
-        if of_nobody and not sentence.terminated(hit.last, first):
+        of_somebody = _names_patient(sentence) or sentence.section.kind in ("plan", "impression")
+        if not of_somebody and not sentence.terminated(hit.last, first):
             return _not_coded(sentence, NotCoded.FUTURE_RISK, "risk", hit)
     return None
+
+
+def _may_follow(sentence: Sentence, condition: int, first: int) -> bool:
+    """Tell what may come of a condition ("if so you could develop") from the condition itself."""
+    kinds = ("risk.before", "uncertain.modal")
+    return any(hit.first > condition for hit in sentence.before(kinds, first, first - condition))
+
+
+def _names_patient(sentence: Sentence) -> bool:
+    return any(word in _PRONOUN or word in _SELF or word == "your" for word in sentence.words)
 
 
 def _not_coded(sentence: Sentence, reason: NotCoded, kind: str, hit: CueHit) -> Assertion:
