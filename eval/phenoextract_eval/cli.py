@@ -65,9 +65,10 @@ def run_eval(
     from phenoextract_eval.baselines import drops, read_baselines, write_baselines
     from phenoextract_eval.corpora import find_corpora
     from phenoextract_eval.protocols import protocol_for
+    from phenoextract_eval.release import release_file
     from phenoextract_eval.report_html import render
     from phenoextract_eval.run import Options, evaluate
-    from phenoextract_eval.similarity import default_annotations, information_content, lin
+    from phenoextract_eval.similarity import information_content, lin
 
     found = find_corpora(paths, _split(corpora))
     protocol_for("", protocol)
@@ -79,7 +80,7 @@ def run_eval(
         systems,
         ontology,
         Options(protocol, samples, seed, perturb, strict),
-        similarity=lin(ontology, information_content(ontology, default_annotations())),
+        similarity=lin(ontology, information_content(ontology, release_file("phenotype.hpoa"))),
         provenance=provenance,
         command=sys.argv[1:],
         progress=_progress(len(found)),
@@ -105,18 +106,20 @@ def _systems(
 ) -> tuple[Callable[[Protocol], Sequence[System]], Ontology, Provenance | None]:
     """Give the systems to test for a protocol (an extractor is loaded once for each setting), and what made them."""
     from phenoextract import ExtractConfig, load
-    from phenoextract.build import default_obo, obo_release
+    from phenoextract.build import obo_release
     from phenoextract_eval.peers import peer
     from phenoextract_eval.product import product
+    from phenoextract_eval.release import release_file
     from phenoextract_eval.stored import stored
 
     extractors = {False: load(index)}
     ontology = extractors[False].ontology
     given = stored(predictions) if predictions else None
-    if peers and obo_release(default_obo()) != ontology.release:
-        raise ConfigError(f"peers run on HPO {obo_release(default_obo())}, the index is {ontology.release}")
+    obo = release_file("hp.obo")
+    if peers and obo_release(obo) != ontology.release:
+        raise ConfigError(f"peers run on HPO {obo_release(obo)}, the index is {ontology.release}")
     cache = Path(typer.get_app_dir("phenoextract")) / "peers"
-    others = [peer(name, default_obo(), ontology, cache) for name in peers]
+    others = [peer(name, obo, ontology, cache) for name in peers]
 
     def systems(protocol: Protocol) -> Sequence[System]:
         if given:

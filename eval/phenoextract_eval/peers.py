@@ -13,6 +13,7 @@ import importlib.metadata
 import io
 import json
 import re
+import unicodedata
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from phenoextract_eval.systems import Coded, CodedMention, System, coded_from_me
 
 _FASTHPOCR_WORDS = 3_000  # beyond 10,000 of its tokens it gives a hit the offset -1
 _EXACT_MINIMUM = 4
+_PLAIN = {"\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{HYPHEN}": "-"}
 
 
 def peer(name: str, obo: Path, ontology: Ontology, cache: Path) -> System:
@@ -46,7 +48,7 @@ def fasthpocr(obo: Path, _ontology: Ontology, cache: Path, *, longest: bool = Tr
         warnings.simplefilter("ignore")
         from FastHPOCR.HPOAnnotator import HPOAnnotator
 
-    annotator = HPOAnnotator(str(_fasthpocr_index(obo, cache)))
+    annotator = HPOAnnotator(str(compile_fasthpocr(obo, cache)))
 
     def mentions(document: Document) -> Iterator[CodedMention]:
         for start, part in _parts(document.text, _FASTHPOCR_WORDS):
@@ -65,18 +67,15 @@ def fasthpocr_nested(obo: Path, ontology: Ontology, cache: Path) -> System:
 
 
 def fenominal(obo: Path, ontology: Ontology, cache: Path) -> System:
-    """Load fenominal; its spans count bytes of UTF-8 and are brought to code points here."""
+    """Load fenominal; it gets ASCII, letter for letter, because its spans drift on any other text."""
     from fenominal import Fenominal
 
     engine = Fenominal(str(_obographs(obo, ontology, cache)))
 
     def mentions(document: Document) -> Iterator[CodedMention]:
-        raw = document.text.encode()
-        for hit in json.loads(engine.map_text(document.text)):
-            start = len(raw[: hit["span"]["start"]].decode(errors="ignore"))
-            end = len(raw[: hit["span"]["end"]].decode(errors="ignore"))
+        for hit in json.loads(engine.map_text("".join(map(_ascii, document.text)))):
             status = Status.ABSENT if hit["excluded"] else Status.PRESENT
-            yield CodedMention((Span(start, max(end, start + 1)),), hit["termId"], status)
+            yield CodedMention((Span(hit["span"]["start"], hit["span"]["end"]),), hit["termId"], status)
 
     return System("fenominal", importlib.metadata.version("fenominal"), _by_document(mentions))
 
@@ -121,6 +120,14 @@ def _by_document(
     return lambda documents: (coded_from_mentions(document.id, list(mentions(document))) for document in documents)
 
 
+def _ascii(char: str) -> str:
+    """Give one ASCII character for any other: its base letter, a plain quote or dash, else a space."""
+    if char.isascii():
+        return char
+    base = unicodedata.normalize("NFKD", char)[0]
+    return base if base.isascii() else _PLAIN.get(char, " ")
+
+
 def _whole(text: str, start: int, end: int) -> bool:
     return not (start and text[start - 1].isalnum()) and not (end < len(text) and text[end].isalnum())
 
@@ -133,7 +140,8 @@ def _parts(text: str, words: int) -> Iterator[tuple[int, str]]:
             yield start, text[start:end]
 
 
-def _fasthpocr_index(obo: Path, cache: Path) -> Path:
+def compile_fasthpocr(obo: Path, cache: Path) -> Path:
+    """Compile FastHPOCR's index of a release into a folder, unless it is there, and give its path."""
     folder = cache / f"fasthpocr-{_digest(obo)}"
     if (folder / "hp.index").is_file():
         return folder / "hp.index"

@@ -50,7 +50,7 @@ def overview(record: EvalResult) -> str:
     axes.set_xlim(0, 1)
     axes.set_xlabel("F1, 95 % interval")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
-    return _svg(figure)
+    return _svg(figure, "F1 of every corpus and system with its interval; the table below has the figures")
 
 
 def reliability(calibration: Calibration) -> str:
@@ -69,7 +69,7 @@ def reliability(calibration: Calibration) -> str:
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("confidence")
     axes.set_ylabel("precision")
-    return _svg(figure)
+    return _svg(figure, "precision against confidence")
 
 
 def reasons(rows: Sequence[tuple[str, str, int]]) -> str:
@@ -81,7 +81,7 @@ def reasons(rows: Sequence[tuple[str, str, int]]) -> str:
     )
     axes.invert_yaxis()
     axes.set_xlabel("mistakes")
-    return _svg(figure)
+    return _svg(figure, "mistakes by reason")
 
 
 def branches(rows: Sequence[tuple[str, int, int]]) -> str:
@@ -95,7 +95,7 @@ def branches(rows: Sequence[tuple[str, int, int]]) -> str:
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("recall of present ids (how many)")
-    return _svg(figure)
+    return _svg(figure, "recall by branch of HPO")
 
 
 def subgroups(rows: Sequence[Subgroup]) -> str:
@@ -109,7 +109,7 @@ def subgroups(rows: Sequence[Subgroup]) -> str:
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("F1, 95 % interval (documents)")
-    return _svg(figure)
+    return _svg(figure, "F1 of subgroups with intervals")
 
 
 def perturbations(rows: Sequence[Comparison]) -> str:
@@ -133,7 +133,7 @@ def perturbations(rows: Sequence[Comparison]) -> str:
     axes.invert_yaxis()
     axes.set_xlabel("change of F1, 95 % interval")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
-    return _svg(figure)
+    return _svg(figure, "change of F1 by kind of rewriting")
 
 
 def _figure(height: float, width: float = 9.0) -> tuple[Figure, Axes]:
@@ -142,10 +142,11 @@ def _figure(height: float, width: float = 9.0) -> tuple[Figure, Axes]:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#e8edee")
     axes.set_axisbelow(True)
+    axes.margins(y=0.02)
     return figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure, label: str) -> str:
     """Give a figure as SVG that may stand inside HTML: no XML header, the same bytes for the same figure."""
     from markupsafe import Markup
 
@@ -153,4 +154,5 @@ def _svg(figure: Figure) -> str:
     with matplotlib.rc_context({"svg.hashsalt": "phenoextract", "svg.fonttype": "none", "text.parse_math": False}):
         figure.savefig(out, format="svg", metadata={"Date": None})
     drawing = re.sub(r"^.*?(?=<svg )", "", out.getvalue(), flags=re.DOTALL)
+    drawing = drawing.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
     return Markup(drawing)  # noqa: S704 - our own drawing; its labels are escaped by matplotlib

