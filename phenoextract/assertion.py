@@ -35,6 +35,7 @@ _CLAUSE = frozenset({"and", "but", "who", "that", "because", "while", "whereas"}
 _DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
 _AUXILIARY = frozenset({"have", "had", "has", "having", "been", "be", "shown", "show", "any", "developed"})
 _ASSERTING = frozenset({"mild", "moderate", "severe", "some", "slight", "marked", "normal", "a", "an", "occasional"})
+_FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant", "obvious", "of", "true", "frank"})
 _COPULA = frozenset({"is", "are", "was", "were"})
 _ASKING = frozenset(
     {"wonder", "wonders", "wondered", "wondering", "ask", "asked", "see", "sure", "know", "clear", "certain", "check"}
@@ -183,6 +184,7 @@ def _negation(sentence: Sentence, subject: _Subject, first: int, last: int) -> C
             and (subject.letter or not _divides_groups(sentence, hit))
             and not sentence.terminated(_behind_auxiliaries(sentence, hit.last), first)
             and _list_holds(sentence, hit.last, first)
+            and not _misses_a_part(sentence, hit, first)
         ):
             return sentence.cue("negation", hit)
     for hit in sentence.after(("negation.after",), last):
@@ -241,6 +243,14 @@ def _list_holds(sentence: Sentence, cue: int, first: int) -> bool:
     if first == edges[-1] and all(end - begin <= _SHORT_MEMBER for begin, end in members):
         return True
     return all(any(place in sentence.names for place in range(begin, end)) for begin, end in members)
+
+
+def _misses_a_part(sentence: Sentence, hit: CueHit, first: int) -> bool:
+    """Tell "absence of metatarsals, hypoplasia of fingers", where the missing part is a finding of its own."""
+    if sentence.phrase(hit) not in listed("negation", "missing"):
+        return False
+    places = range(hit.last + 1, first)
+    return any(place not in sentence.names and sentence.word(place) not in _FILLER for place in places)
 
 
 def _divides_groups(sentence: Sentence, hit: CueHit) -> bool:

@@ -138,12 +138,12 @@ def read_lexicon(path: Path) -> list[tuple[str, str, Scope, str, tuple[str, ...]
 
 
 def _read_obo(obo: Path) -> tuple[str, list[list[Any]], dict[str, str], list[str]]:
-    import pronto
+    from pronto.ontology import Ontology
 
     release = obo_release(obo)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pronto warns of oddities in hp.obo that do not concern us
-        source = pronto.Ontology(str(obo))
+        source = Ontology(str(obo))
     terms: list[list[Any]] = []
     replaced: dict[str, str] = {}
     obsolete: list[str] = []
@@ -219,9 +219,9 @@ def _collect_names(
     for hpo_id, label, _, synonyms, _ in terms:
         if hpo_id not in phenotypes:
             continue
-        strings = [(label, Scope.EXACT, Method.LABEL, None)]
+        strings: list[tuple[str, Scope, Method, str | None]] = [(label, Scope.EXACT, Method.LABEL, None)]
         strings += [(text, Scope(scope), Method.SYNONYM, kind) for text, scope, kind in synonyms]
-        for text, scope, method, kind in strings:
+        for text, scope, method, synonym_type in strings:
             if (
                 fold(text) in suppressed
                 or normalise(text) in suppressed
@@ -231,7 +231,7 @@ def _collect_names(
             near = tuple(context.get(text, context.get(fold(text), ())))
             if label.startswith("Fractured ") and text.lower().startswith("bone "):
                 continue  # a slip of the ontology for "broken"
-            short = kind == "abbreviation" or (len(text) <= 5 and text.isupper())
+            short = synonym_type == "abbreviation" or (len(text) <= 5 and text.isupper())
             add(text, hpo_id, scope, Method.ABBREVIATION if short else method, near)
     return sorted(names.values(), key=lambda name: (name.hpo_id, name.text, name.method))
 

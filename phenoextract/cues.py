@@ -16,7 +16,14 @@ _AFTER = 7  # words between a finding and a cue behind it
 
 # Lists in rules/context.toml that qualify cues and are none themselves.
 _NOT_CUES = frozenset(
-    [("kin", "male"), ("kin", "female"), ("kin", "telling"), ("negation", "short"), ("negation", "groups")]
+    [
+        ("kin", "male"),
+        ("kin", "female"),
+        ("kin", "telling"),
+        ("negation", "short"),
+        ("negation", "missing"),
+        ("negation", "groups"),
+    ]
 )
 
 
