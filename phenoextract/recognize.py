@@ -22,7 +22,7 @@ _SOFT, _HARD = int(Gap.SOFT), int(Gap.HARD)  # looking an enum's member up is sl
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
-_NEGATORS = frozenset({"no", "not", "nor", "without", "never"})
+_NEGATORS = frozenset({"no", "No", "NO", "not", "nor", "without", "Without", "never", "Never"})
 _MAX_SPLIT = 7  # words between the pieces of one mention
 _NAMES_FUZZY_FROM = 9  # a capitalised word shorter than this may be a surname, not a misspelling
 _TITLES = frozenset(
@@ -410,7 +410,7 @@ def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
     run: list[int] = []
     separated = False
     for place, (word, gap) in enumerate(zip(look, tokens.gaps, strict=True)):
-        kind = word[0] if tokens.words[place].lower() not in _NEGATORS else _UNKNOWN
+        kind = word[0] if tokens.words[place] not in _NEGATORS else _UNKNOWN
         if kind == _CONTENT and gap < _SOFT and not separated:
             run.append(place)
             continue

@@ -19,12 +19,11 @@ from itertools import accumulate
 from phenoextract.rules import load_rules
 
 # A word: letters and digits, with the marks and invisible characters that typing systems put inside words.
+_WORD = re.compile(r"([^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060])*)")
 # A hyphenated prefix belongs to its word ("pre-auricular"), so that both spellings are one.
-_WORD = re.compile(
-    r"((?:(?<![^\W_])(?:anti|bi|co|down|hemi|hyper|hypo|inter|intra|macro|micro|multi|non|over|para|peri|poly|post|pre|"
-    r"pseudo|re|retro|semi|sub|supra|trans|tri|un|under|up)-(?=[a-z]))?"
-    r"[^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060])*)",
-    re.IGNORECASE,
+_PREFIXES = frozenset(
+    "anti bi co down hemi hyper hypo inter intra macro micro multi non over para peri poly post pre pseudo re retro semi "
+    "sub supra trans tri un under up".split()
 )
 _INVISIBLE = re.compile(r"[\u0300-\u036f\u00ad\u200b-\u200d\u2060]")
 _LONG_LINE = 45  # a line at least this long that ends mid-sentence was wrapped, not ended
@@ -91,6 +90,8 @@ def tokenise(text: str) -> Tokens:
     line of ordinary length. Offsets are code points of `text`.
     """
     parts = _WORD.split(text)
+    if "-" in parts:
+        _join_prefixes(parts)
     bounds = list(accumulate(map(len, parts)))
     words = parts[1::2]
     starts, ends = bounds[0:-1:2], bounds[1::2]
@@ -118,6 +119,13 @@ def tokenise(text: str) -> Tokens:
         if len(sentences) < 3 and "new" in words:
             sentences = _dictated_sentences(words, gaps, sentences)
     return Tokens(words, starts, ends, gaps, sentences)
+
+
+def _join_prefixes(parts: list[str]) -> None:
+    """Join a prefix, its hyphen and its word into one word, in a list of gaps and words in turn."""
+    for place in range(len(parts) - 3, 1, -2):
+        if parts[place] == "-" and parts[place - 1].lower() in _PREFIXES and parts[place + 1][0].islower():
+            parts[place - 1 : place + 2] = ["".join(parts[place - 1 : place + 2])]
 
 
 def _dictated_sentences(
@@ -152,6 +160,7 @@ def _soften_line_break(
     return Gap.SPACE if wrapped and not words[position][0].isupper() else Gap.SENTENCE
 
 
+@lru_cache(maxsize=200_000)
 def fold(word: str) -> str:
     """Fold case, accents, ligatures and invisible characters of one word."""
     if word.isascii():
