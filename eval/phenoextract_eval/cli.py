@@ -151,6 +151,8 @@ def _summarise(run: Run, out: Path) -> None:
     """Print the main figure of every corpus and system."""
     from phenoextract_eval.run import PRESENT
 
+    if run.record.surplus:
+        typer.echo(f"{len(run.record.surplus)} answers are for documents that are in no corpus", err=True)
     for corpus in run.record.corpora:
         for result in corpus.systems:
             main = next((name for name in (*PRESENT, "assertion.accuracy") if name in result.figures), None)

@@ -80,7 +80,6 @@ class Kind(StrEnum):
     UNKNOWN_ID = "id is not in the release"
     UNKNOWN_STATUS = "status is not one of those known"
     NO_PREDICTION = "no prediction for the document"
-    EXTRA_PREDICTION = "prediction for a document that is not in the corpus"
 
 
 HARMLESS = frozenset({Kind.MIGRATED, Kind.OVERLAP, Kind.UNSORTED})

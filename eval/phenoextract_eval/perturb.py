@@ -134,7 +134,7 @@ def lower_case(text: str, _chance: random.Random) -> str:
 
 def white_space(text: str, chance: random.Random) -> str:
     """Double some spaces and make some of them tabs or no-break spaces."""
-    return re.sub(" ", lambda _: chance.choice((" ", " ", " ", "  ", "\t", "\N{NO-BREAK SPACE}")), text)
+    return re.sub(" ", lambda _: chance.choice((*" " * 7, "  ", "\t", "\N{NO-BREAK SPACE}")), text)
 
 
 def line_wraps(text: str, _chance: random.Random) -> str:

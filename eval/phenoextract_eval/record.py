@@ -70,7 +70,7 @@ class CorpusResult:
 
 @dataclass(frozen=True, slots=True)
 class EvalResult:
-    """A whole run."""
+    """A whole run; `surplus` are documents with a stored answer that are in no corpus."""
 
     created: str
     command: tuple[str, ...]
@@ -81,4 +81,5 @@ class EvalResult:
     provenance: Provenance | None
     corpora: tuple[CorpusResult, ...]
     comparisons: tuple[Comparison, ...] = ()
+    surplus: tuple[str, ...] = ()
     schema: str = RECORD_SCHEMA

@@ -100,6 +100,7 @@ def evaluate(
     ConfigError for a corpus of no known format.
     """
     done: list[Scored] = []
+    surplus: set[str] | None = None
     comparisons: list[Comparison] = []
     for path in paths:
         protocol = protocol_for(path.stem, options.protocol)
@@ -108,11 +109,14 @@ def evaluate(
         if options.strict:
             refuse(corpus)
         tested = systems(protocol)
+        surplus = (set(tested[0].known) if surplus is None else surplus) - {d.id for d in corpus.documents}
         problems = list(corpus.problems)
         measured = []
         for system in tested:
             progress(path.stem, system.name)
             measured.append(measure(corpus, system, ontology, protocol, options, problems, similarity))
+        if options.strict:
+            refuse(replace(corpus, problems=tuple(problems)))
         comparisons += _against_first(corpus.name, measured, options)
         if options.perturb and is_annotated(corpus):
             comparisons += _perturbed(corpus, tested[0], measured[0], ontology, protocol, options, progress)
@@ -137,7 +141,10 @@ def evaluate(
         provenance=provenance,
         corpora=tuple(one.result for one in done),
         comparisons=tuple(comparisons),
+        surplus=tuple(sorted(surplus or ())),
     )
+    if options.strict and record.surplus:
+        raise CorpusRefused(f"{len(record.surplus)} answers for documents that are in no corpus")
     return Run(record, done)
 
 
@@ -161,8 +168,6 @@ def answers_of(system: System, documents: Sequence[GoldDocument], problems: list
     for document in documents:
         if document.id not in found:
             problems.append(Problem(Kind.NO_PREDICTION, document.id, document.line, system.name))
-    known = {document.id for document in documents}
-    problems += [Problem(Kind.EXTRA_PREDICTION, extra, 0, system.name) for extra in found.keys() - known]
     return {document.id: found.get(document.id, Coded(document.id)) for document in documents}
 
 

@@ -37,7 +37,7 @@ def stored(path: Path) -> System:
     def code(documents: Iterable[Document]) -> Iterator[Coded]:
         return (answers[document.id] for document in documents if document.id in answers)
 
-    return System(path.stem, "stored", code)
+    return System(path.stem, "stored", code, known=frozenset(answers))
 
 
 def _coded(record: Mapping[str, Any]) -> Coded | None:

@@ -41,13 +41,17 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A system under test, as functions: the last two answer for stretches and phrases the gold names."""
+    """A system under test, as functions: the last two answer for stretches and phrases the gold names.
+
+    `known` holds the documents of stored answers, so that answers nobody asked for can be reported.
+    """
 
     name: str
     version: str
     code: Callable[[Iterable[Document]], Iterator[Coded]]
     assert_spans: Callable[[Document, Sequence[Span]], Sequence[Status]] | None = None
     link: Callable[[Sequence[str]], Sequence[Sequence[str]]] | None = None
+    known: frozenset[str] = frozenset()
 
 
 def coded_from_report(report: Report) -> Coded:

@@ -277,8 +277,15 @@ def test_cells_and_letters_of_a_table_that_cannot_be_used_are_reported(tmp_path:
     assert corpus.documents == ()
     assert sorted(kinds(corpus), key=lambda found: found[2]) == [
         (Kind.NO_TEXT, "a", 2),
-        (Kind.NO_TEXT, "a", 2),
         (Kind.UNKNOWN_ID, "b", 3),
         (Kind.NO_TEXT, "b", 3),
         (Kind.UNREADABLE, "", 4),
     ]
+
+
+def test_the_template_can_be_run_as_it_is(toy: Ontology) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    for name in ("eval_template.csv", "eval_template.xlsx"):
+        corpus = read_corpus(examples / name, toy)
+        assert [document.id for document in corpus.documents] == ["gp_referral", "growth_clinic"]
+        assert {problem.kind for problem in corpus.problems} == {Kind.UNKNOWN_ID}  # the toy ontology has few terms

@@ -140,8 +140,15 @@ def test_a_missing_and_a_surplus_prediction_are_reported(
     corpus: Path, system: System, answers: dict[str, Coded], toy: Ontology
 ) -> None:
     del answers["c"]
-    problems = run(corpus, system, toy).record.corpora[0].problems
-    assert problems == {"no prediction for the document": 1}
+    stray = dataclasses.replace(system, known=frozenset({*answers, "z"}))
+    done = run(corpus, stray, toy)
+    assert done.record.corpora[0].problems == {"no prediction for the document": 1}
+    assert done.record.surplus == ("z",)
+    with pytest.raises(CorpusRefused, match="no prediction"):
+        run(corpus, stray, toy, strict=True)
+    answers["c"] = Coded("c")
+    with pytest.raises(CorpusRefused, match="1 answers for documents that are in no corpus"):
+        run(corpus, stray, toy, strict=True)
 
 
 def test_strict_refuses_a_faulty_corpus_and_says_where(corpus: Path, system: System, toy: Ontology) -> None:

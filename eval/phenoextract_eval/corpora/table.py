@@ -32,6 +32,7 @@ class _Rows:
     """What the rows of one document have said so far."""
 
     line: int
+    failed: bool = False
     text: str = field(default="", repr=False)
     terms: dict[GoldTerm, None] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
@@ -55,7 +56,8 @@ def read_table(path: Path, problems: list[Problem]) -> Iterator[GoldDocument]:
         _take(row, found.setdefault(document, _Rows(number)), document, number, path.parent, problems)
     for document, rows_of in found.items():
         if not rows_of.text:
-            problems.append(Problem(Kind.NO_TEXT, document, rows_of.line))
+            if not rows_of.failed:
+                problems.append(Problem(Kind.NO_TEXT, document, rows_of.line))
             continue
         yield GoldDocument(
             document, rows_of.text, (), tuple(rows_of.terms), metadata=rows_of.metadata, line=rows_of.line
@@ -71,7 +73,11 @@ def _take(
         if name == "text":
             rows.text = rows.text or cell
         elif name == "file":
-            rows.text = rows.text or _letter(folder / cell, document, number, problems)
+            try:
+                rows.text = rows.text or read(folder / cell).text
+            except DocumentError as error:
+                rows.failed = True
+                problems.append(Problem(Kind.NO_TEXT, document, number, error.code))
         elif name in _IDS or name in _STATUSES:
             status = status_named(row.get("status") or "") if name in _IDS else Status(name)
             if name in _IDS and row.get("status") and status is None:
@@ -82,14 +88,6 @@ def _take(
             rows.terms.update(dict.fromkeys(GoldTerm(hpo_id, status or Status.PRESENT) for hpo_id in ids))
         elif name != "status" and len(cell) <= 60:
             rows.metadata[name] = cell
-
-
-def _letter(path: Path, document: str, number: int, problems: list[Problem]) -> str:
-    try:
-        return read(path).text
-    except DocumentError as error:
-        problems.append(Problem(Kind.NO_TEXT, document, number, error.code))
-        return ""
 
 
 def _delimited(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
