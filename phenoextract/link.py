@@ -120,8 +120,14 @@ def _general_first(ranked: list[tuple[tuple[int, ...], Name, float, Method]], in
 
 
 def _safe_variant(own: str, written: str) -> bool:
-    """Tell whether a single word derived from a name ("ataxic" from "ataxia") still names the finding."""
-    return min(len(own), len(written)) >= _MIN_VARIANT and not own.endswith("ness") and not written.endswith("ly")
+    """Tell whether a single word derived from a name still names the finding.
+
+    "Ataxic" does for "ataxia"; the thing itself ("neutrophil" for "neutrophilia") and a verb ("aspirated" for
+    "aspiration") do not.
+    """
+    if min(len(own), len(written)) < _MIN_VARIANT or own.startswith(written) or own.endswith("ness"):
+        return False
+    return not written.endswith(("ly", "ed", "ing", "ate"))
 
 
 def _same_order(own: Sequence[str], roots: Sequence[str]) -> bool:
