@@ -156,7 +156,10 @@ def _summarise(run: Run, out: Path) -> None:
     for corpus in run.record.corpora:
         for result in corpus.systems:
             main = next((name for name in (*PRESENT, "assertion.accuracy") if name in result.figures), None)
-            if main is None:
+            if not corpus.annotated:
+                per = result.volume.per_1000_words.items()
+                text = "no gold; per 1,000 words: " + ", ".join(f"{status} {n:.1f}" for status, n in sorted(per))
+            elif main is None:
                 text = "nothing to score"
             elif not corpus.protocol.precision:
                 recall = result.figures[main].recall

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from phenoextract.cli import app
+from phenoextract_eval.quick import quick
 
 OWN = Path(__file__).parents[2] / "eval" / "corpora" / "uk_letters_dev.jsonl"
 pytestmark = pytest.mark.artefacts
@@ -69,3 +70,10 @@ def kept(folder: Path, value: float) -> Path:
     path = folder / "baselines.toml"
     path.write_text(f'[uk_letters_dev]\n"document.present.strict" = {{ value = {value}, noise = 0.0 }}\n')
     return path
+
+
+def test_quick_gives_the_figures_of_the_command() -> None:
+    table = quick(OWN.parent, ["uk_letters_dev"])
+    figure = table["uk_letters_dev"]["document.present.lenient"]
+    assert 0.5 < figure["f1"] < 1
+    assert set(figure) == {"p", "r", "f1", "macro_f1"}
