@@ -5,11 +5,12 @@ New baselines, once a change is meant: `phenoextract eval PATH... --out DIR --wr
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
-from phenoextract import ExtractConfig, load
+from phenoextract import ExtractConfig, Extractor, load
 from phenoextract_eval.baselines import drops, read_baselines
 from phenoextract_eval.product import product
 from phenoextract_eval.run import Options, evaluate
@@ -30,6 +31,7 @@ def test_gate_own_letters(path: Path) -> None:
 
 @pytest.mark.artefacts
 @pytest.mark.corpus
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", OTHERS)
 def test_gate_other_corpora(corpus: str) -> None:
     path = SHARED / f"{corpus}.jsonl"
@@ -39,12 +41,12 @@ def test_gate_other_corpora(corpus: str) -> None:
 
 
 def check(path: Path) -> None:
-    base = load()
-    done = evaluate(
-        [path],
-        lambda protocol: [product(load(config=ExtractConfig(nested=True)) if protocol.nested else base)],
-        base.ontology,
-        Options(samples=100),
-    )
+    options = Options(samples=100)
+    done = evaluate([path], lambda protocol: [product(loaded(protocol.nested))], loaded(False).ontology, options)
     fallen = drops(done.record, BASELINES)
     assert not fallen, "; ".join(map(str, fallen))
+
+
+@lru_cache
+def loaded(nested: bool) -> Extractor:
+    return load(config=ExtractConfig(nested=nested))

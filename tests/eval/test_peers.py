@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
 from phenoextract.errors import ConfigError
+from phenoextract.index import load_index
 from phenoextract.ontology import Ontology
 from phenoextract.types import Document, Span, Status
+from phenoextract_eval.corpora import read_corpus
+from phenoextract_eval.figures import document_figures
+from phenoextract_eval.metrics import total
 from phenoextract_eval.peers import PEERS, peer
+from phenoextract_eval.protocols import Protocol
 from phenoextract_eval.release import release_file
+from phenoextract_eval.run import answers_of
+from phenoextract_eval.systems import System
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "corpora"
@@ -66,19 +74,22 @@ def test_unknown_peers_are_refused(toy: Ontology, tmp_path: Path) -> None:
     ],
 )
 def test_peers_have_the_figures_measured_before(name: str, corpus: str, f1: float) -> None:
-    from phenoextract.index import load_index
-    from phenoextract_eval.corpora import read_corpus
-    from phenoextract_eval.figures import document_figures
-    from phenoextract_eval.metrics import total
-    from phenoextract_eval.protocols import Protocol
-    from phenoextract_eval.run import answers_of
-
     for package in ("FastHPOCR", "fenominal", "ahocorasick"):
         need(package)
     if not SHARED.is_dir():
         pytest.skip("the corpora are not there: they are looked for in ../shared/corpora")
-    ontology = load_index().ontology
+    ontology = release()
     documents = read_corpus(SHARED / f"{corpus}.jsonl", ontology).documents
-    answers = answers_of(peer(name, release_file("hp.obo"), ontology, ROOT / "out" / "peers"), documents, [])
+    answers = answers_of(loaded(name), documents, [])
     found = document_figures(documents, answers, ontology, Protocol())["document.present.strict"]
     assert total(found).f1 == pytest.approx(f1, abs=0.003)  # FastHPOCR orders synonyms by hash: builds differ by 0.002
+
+
+@lru_cache
+def release() -> Ontology:
+    return load_index().ontology
+
+
+@lru_cache
+def loaded(name: str) -> System:
+    return peer(name, release_file("hp.obo"), release(), ROOT / "out" / "peers")
