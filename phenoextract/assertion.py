@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from phenoextract.cues import CueHit, Sentence, listed, read_sentence
 from phenoextract.rules import load_rules
+from phenoextract.sections import section_at
 from phenoextract.text import Gap, Tokens, fold
 from phenoextract.types import Assertion, Cue, Mention, NotCoded, Section, Span, Status
 
@@ -118,7 +119,7 @@ def decide(
         number = bisect_right(begins, first) - 1
         if number not in read:
             begin, end = tokens.sentences[number]
-            section = _section_at(sections, max(tokens.starts[begin], mention.start))
+            section = section_at(sections, max(tokens.starts[begin], mention.start))
             sentence = read_sentence(text, tokens, begin, end, section, names)
             read[number] = (sentence, _carried_kin(sentence, number, subject))
         sentence, carried = read[number]
@@ -132,10 +133,6 @@ def _measured(mention: Mention, decision: Assertion, text: str) -> Assertion:
         return decision
     cue = Cue("measurement", mention.start, mention.end, text[mention.start : mention.end])
     return Assertion(mention.status, (cue,) if mention.status is Status.UNCERTAIN else ())
-
-
-def _section_at(sections: Sequence[Section], offset: int) -> Section:
-    return next((section for section in sections if section.start <= offset < section.end), sections[-1])
 
 
 def _words(tokens: Tokens, spans: Sequence[Span]) -> tuple[int, int]:

@@ -7,7 +7,6 @@ import hashlib
 import importlib.metadata
 import importlib.resources
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -306,6 +305,6 @@ def _swap(folder: Path, out: Path) -> None:
         folder.rename(out)
         return
     old = Path(tempfile.mkdtemp(prefix=".replaced-", dir=out.parent))
-    os.rename(out, old / "index")
+    out.rename(old / "index")
     folder.rename(out)
     shutil.rmtree(old)

@@ -73,7 +73,7 @@ class Extractor:
         mentions = merge(self._recognise(text, tokens, letter=letter), find_measurements(text, tokens, self.ontology))
         assertions = decide(text, tokens, sections, mentions, letter=letter)
         annotations = annotate(text, sections, mentions, assertions, review_below=self.config.review_below)
-        return Report(document.id, features(annotations, self.ontology), annotations, self.provenance)
+        return Report(document.id, features(text, annotations, self.ontology), annotations, self.provenance)
 
     def pipe(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Report]:
         """Code many documents, in order; the size of batches never changes a result."""

@@ -6,6 +6,7 @@ The only importer of scispacy, and only when a letter defines an abbreviation.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -328,17 +329,22 @@ class Recognizer:
             return []
         added: list[_Hit] = []
         by_end = {hit.pieces[-1][1]: hit for hit in sorted(hits, key=lambda h: h.size) if len(hit.pieces) == 1}
+        places: dict[str, list[int]] = {}
+        for position, word in enumerate(tokens.words):
+            places.setdefault(word, []).append(position)
+        redefined: set[int] = set()
         for short, long_first, long_last, place in _definitions(text, tokens):
             hit = by_end.get(long_last)
             meant = hit is not None and hit.pieces[0][0] <= long_first + 1 and hit.pieces[0][0] >= long_first - 1
-            uses = [position for position, word in enumerate(tokens.words) if word in (short, short + "s")]
-            hits[:] = [h for h in hits if not (h.pieces[0][0] == h.pieces[0][1] and h.pieces[0][0] in uses)]
+            uses = [*places.get(short, ()), *places.get(short + "s", ())]
+            redefined.update(uses)
             if meant and hit is not None:
                 best = hit.candidates[0]
                 candidate = Candidate(
                     best.hpo_id, best.label, min(best.score, 0.9), Method.ABBREVIATION, best.synonym, best.scope
                 )
                 added += [_Hit(((use, use),), 101, (candidate,)) for use in uses if use != place]
+        hits[:] = [h for h in hits if h.pieces[0][0] != h.pieces[-1][1] or h.pieces[0][0] not in redefined]
         return added
 
     def _disease_names(self, tokens: Tokens) -> list[_Hit]:
@@ -354,9 +360,11 @@ class Recognizer:
         """Keep the longest of overlapping hits, the earliest of equals; parts of coordinations may share words."""
         kept: list[_Hit] = []
         taken: set[int] = set()
+        split: set[tuple[tuple[int, int], ...]] = set()
         for hit in sorted(hits, key=lambda h: (-h.size, h.pieces[0][0], h.pieces[-1][1])):
             if len(hit.pieces) > 1:
-                if not any(other.pieces == hit.pieces for other in kept):
+                if hit.pieces not in split:
+                    split.add(hit.pieces)
                     kept.append(hit)
                 continue
             places = range(hit.pieces[0][0], hit.pieces[0][1] + 1)
@@ -448,12 +456,10 @@ def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
 
 def _nearby(tokens: Tokens, place: int) -> frozenset[str]:
     """Give the folded words of the sentence around a word, and of the sentences next to it."""
-    for number, (first, last) in enumerate(tokens.sentences):
-        if first <= place < last:
-            begin = tokens.sentences[max(0, number - 1)][0]
-            end = tokens.sentences[min(len(tokens.sentences) - 1, number + 1)][1]
-            return frozenset(map(fold, tokens.words[begin:end]))
-    return frozenset()
+    number = bisect_right(tokens.sentences, place, key=lambda sentence: sentence[0]) - 1
+    begin = tokens.sentences[max(0, number - 1)][0]
+    end = tokens.sentences[min(len(tokens.sentences) - 1, number + 1)][1]
+    return frozenset(map(fold, tokens.words[begin:end]))
 
 
 @lru_cache(maxsize=1)

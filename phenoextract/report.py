@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from phenoextract.ontology import Ontology
+from phenoextract.sections import section_at
 from phenoextract.types import Annotation, Assertion, Feature, Mention, NotCoded, Scope, Section, Status
+
+_BEFORE = 14  # characters before a mention in which its severity may stand
 
 
 def annotate(
@@ -28,7 +32,7 @@ def _annotation(
 ) -> Annotation:
     best = mention.candidates[0] if mention.candidates else None
     start, end = mention.start, mention.end
-    section = next((s.kind for s in sections if s.start <= start < s.end), "body")
+    section = section_at(sections, start).kind
     confidence = best.score if best is not None else 0.0
     review = mention.review
     if review is None and assertion.status is Status.UNCERTAIN:
@@ -57,7 +61,28 @@ def _annotation(
     )
 
 
-def features(annotations: Sequence[Annotation], ontology: Ontology) -> tuple[Feature, ...]:
+# HPO ids of severity (HP:0012824) by the words that a letter uses for it.
+_SEVERITY = {
+    "borderline": "HP:0012827",
+    "mild": "HP:0012825",
+    "moderate": "HP:0012826",
+    "severe": "HP:0012828",
+    "profound": "HP:0012829",
+}
+_SEVERITY_WORD = re.compile(r"\b(borderline|mild|moderate|severe|profound)(?:ly)?\b", re.IGNORECASE)
+
+
+def _severity(text: str, annotation: Annotation) -> str | None:
+    """Give the severity that stands right before or inside a mention, unless the term's own name says it."""
+    head = annotation.spans[0]
+    before = max(text.rfind(mark, 0, head.start) for mark in ",;.:\n") + 1
+    found = _SEVERITY_WORD.findall(text[max(before, head.start - _BEFORE) : head.end])
+    if not found or annotation.label is None or found[-1].lower() in annotation.label.lower():
+        return None
+    return _SEVERITY[found[-1].lower()]
+
+
+def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -> tuple[Feature, ...]:
     """Give one feature for each term and status that is proposed, most secure evidence deciding.
 
     A term said to be both present and absent is kept twice and marked for review.
@@ -79,6 +104,7 @@ def features(annotations: Sequence[Annotation], ontology: Ontology) -> tuple[Fea
                 confidence=best.confidence,
                 needs_review=contradicted or all(annotations[position].needs_review for position in positions),
                 evidence=tuple(positions),
+                severity=next(filter(None, (_severity(text, annotations[position]) for position in positions)), None),
             )
         )
     return tuple(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from functools import lru_cache
 
 from phenoextract.rules import load_rules
@@ -12,12 +14,15 @@ BODY = "body"
 _SALUTATION = re.compile(r"^[ \t]*Dear\b[^\n]*$", re.MULTILINE)
 _HEADING = re.compile(
     r"^[ \t]*(?:[#*•\-]+[ \t]*|\d{1,2}[.)][ \t]*)?"
-    r"(?P<name>[A-Za-z][A-Za-z '’/&.,\-]{0,58}?)[ \t]*(?:\([^)\n]{0,30}\)[ \t]*)?(?P<mark>:|\?|[–—-][ \t]|\r?$|[ \t]{2,})",
+    r"(?P<name>[A-Za-z][A-Za-z '’/&.,\-]{0,58}?)[ \t]*(?:\([^)\n]{0,30}\)[ \t]*)?"
+    r"(?P<mark>:|\?|[–—-][ \t]|\r?$|[ \t]{2,})",
     re.MULTILINE,
 )
 _BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
 _DICTATED = re.compile(r"\bnew paragraph\b", re.IGNORECASE)
 _MAX_HEADING_WORDS = 8
+_MAX_PARAGRAPHS = 12
+_MAX_PARAGRAPH = 4000  # characters of a paragraph in which a relative is looked for
 _LETTERHEAD = re.compile(
     r"\b(?:hospital|service|centre|center|clinic|department|trust|surgery|practice|road|street|tel|ref|date|typed|nhs|ward)\b",
     re.IGNORECASE,
@@ -54,6 +59,11 @@ def _unknown_heading(text: str, match: re.Match[str]) -> str | None:
     return next((kind for keys, kind in _keywords() if keys & found), BODY)
 
 
+def section_at(sections: Sequence[Section], offset: int) -> Section:
+    """Give the section that holds an offset; `sections` must be those of find_sections, and not empty."""
+    return sections[max(0, bisect_right(sections, offset, key=lambda section: section.start) - 1)]
+
+
 def find_sections(text: str) -> list[Section]:
     """Give the sections of a text, in order and without gaps.
 
@@ -84,6 +94,7 @@ def find_sections(text: str) -> list[Section]:
 def _marks(text: str) -> list[tuple[int, int, str]]:
     """Give (start, end of heading, kind) for each heading, and for each place where a section ends early."""
     rules = load_rules("sections")["ends"]
+    blanks = [(blank.start(), blank.end()) for blank in _BLANK_LINE.finditer(text)]
     marks: list[tuple[int, int, str]] = []
     for match in _HEADING.finditer(text):
         own_line = match.group("mark")[:1] in ("", "\r", "?")
@@ -100,33 +111,33 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
         if kind in rules["line"] and inline:
             marks.append((line_end, line_end, BODY))
         elif kind in rules["paragraph"]:
-            marks.extend(_early_end(text, kind, match.end(), inline=inline))
+            marks.extend(_early_end(text, blanks, kind, match.end(), inline=inline))
     known = {start for start, heading_end, _ in marks if heading_end > start}
     return [mark for mark in marks if mark[1] > mark[0] or mark[0] + 1 not in known]
 
 
-def _early_end(text: str, kind: str, start: int, *, inline: bool) -> list[tuple[int, int, str]]:
-    """End a section with its paragraph; a family history goes on as long as each paragraph names a relative."""
-    blank = _BLANK_LINE.search(text, start + (0 if inline else 2))
+def _early_end(
+    text: str, blanks: Sequence[tuple[int, int]], kind: str, start: int, *, inline: bool
+) -> list[tuple[int, int, str]]:
+    """End a section with its paragraph; a family history goes on as long as each paragraph names a relative.
+
+    `blanks` are the blank lines of the text; at most a dozen paragraphs are looked at.
+    """
     if not inline and kind != "family":
         return []
-    while blank is not None and kind == "family":
-        following = _BLANK_LINE.search(text, blank.end())
-        paragraph = text[blank.end() : following.start() if following else len(text)].lower()
-        if not _names_relative(paragraph):
-            break
-        blank = following
-    return [] if blank is None else [(blank.end(), blank.end(), BODY)]
+    first = bisect_left(blanks, (start + (0 if inline else 2), 0))
+    for number in range(first, min(first + _MAX_PARAGRAPHS, len(blanks))):
+        begin = blanks[number][1]
+        end = blanks[number + 1][0] if number + 1 < len(blanks) else len(text)
+        if kind != "family" or _relatives().search(text[begin : min(end, begin + _MAX_PARAGRAPH)].lower()) is None:
+            return [(begin, begin, BODY)]
+    return []
 
 
 @lru_cache(maxsize=1)
 def _relatives() -> re.Pattern[str]:
     words = (*load_rules("context")["kin"]["words"], *load_rules("context")["kin"]["children"])
     return re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + r")\b")
-
-
-def _names_relative(paragraph: str) -> bool:
-    return _relatives().search(paragraph) is not None
 
 
 def _dictated_marks(text: str) -> list[tuple[int, int, str]]:

@@ -22,8 +22,8 @@ from phenoextract.rules import load_rules
 _WORD = re.compile(r"([^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060])*)")
 # A hyphenated prefix belongs to its word ("pre-auricular"), so that both spellings are one.
 _PREFIXES = frozenset(
-    "anti bi co down hemi hyper hypo inter intra macro micro multi non over para peri poly post pre pseudo re retro semi "
-    "sub supra trans tri un under up".split()
+    "anti bi co down hemi hyper hypo inter intra macro micro multi non over para peri poly post pre pseudo re retro "
+    "semi sub supra trans tri un under up".split()
 )
 _INVISIBLE = re.compile(r"[\u0300-\u036f\u00ad\u200b-\u200d\u2060]")
 _LONG_LINE = 45  # a line at least this long that ends mid-sentence was wrapped, not ended
@@ -54,7 +54,8 @@ class Tokens:
 
 
 _ABBREVIATED = frozenset(
-    "dr mr mrs ms prof st vs eg ie e g i approx fig no cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt lt".split()
+    "dr mr mrs ms prof st vs eg ie e g i approx fig no cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt "
+    "lt".split()
 )
 _PLAIN_GAPS = {"": Gap.SPACE, " ": Gap.SPACE, "  ": Gap.SPACE, "-": Gap.SPACE, ", ": Gap.SOFT, ". ": Gap.SENTENCE}
 _LIST_MARK = re.compile(r"\n\s*(?:[-•*·–>]|\(?\d{1,2}[.)]|\(?[a-z][.)])?\s*$")
@@ -194,8 +195,8 @@ _SUFFIXES = (
     ("pathic", "path"), ("pathy", "path"),
     ("rrheic", "rrhe"), ("rrhea", "rrhe"), ("philic", "phil"), ("philia", "phil"),
     ("istic", "ist"), ("ism", "ist"), ("ments", ""), ("ment", ""),
-    ("ically", ""), ("ical", ""), ("iency", "i"), ("ience", "i"), ("ient", "i"), ("ency", ""), ("ence", ""), ("ent", ""),
-    ("ancy", ""), ("ance", ""), ("ant", ""), ("ities", ""), ("ity", ""),
+    ("ically", ""), ("ical", ""), ("iency", "i"), ("ience", "i"), ("ient", "i"), ("ency", ""), ("ence", ""),
+    ("ent", ""), ("ancy", ""), ("ance", ""), ("ant", ""), ("ities", ""), ("ity", ""),
     ("ness", ""), ("ious", "i"), ("ing", ""), ("ied", "y"), ("ed", ""), ("ions", ""), ("ion", ""),
     ("ias", ""), ("ia", ""), ("ic", ""), ("ly", ""), ("y", ""), ("is", ""), ("e", ""),
 )  # fmt: skip
