@@ -23,7 +23,9 @@ _SURE, _BORDERLINE = 0.95, 0.6
 _OPEN = 0.01  # how far inside its end an open interval stops: "<2nd" does not hold the 2nd
 _MAX_STEPS = 24  # words and numbers between a name and the last of its values
 _LOOK_BACK = 70  # code points before a name in which its value or its context may stand
-_MAX_LINE = 400  # code points of a table's line, and rows of a table
+_MAX_LINE = 400  # code points of a table's line
+_MAX_COLUMNS = 12  # of a table
+_LETTER = 5000  # code points around a name that belong to the same letter
 _MAX_NAMES = 4  # names that can share a value: "height, weight and OFC on the 0.4th"
 _GROWTH = frozenset(("centile", "sds"))
 
@@ -54,7 +56,7 @@ class _Band:
 
     def holds(self, value: _Value) -> Status | None:
         """Give PRESENT if the value lies in the band, UNCERTAIN on its border, else None."""
-        if value.scale != self.of:
+        if value.scale != self.of or value.low < self.low or value.high > self.high:
             return None
         point = value.low == value.high
         if self.below is not None:
@@ -67,7 +69,7 @@ class _Band:
             if value.low < line:
                 return None
             return Status.UNCERTAIN if point and value.high <= sure else Status.PRESENT
-        return Status.PRESENT if self.low <= value.low and value.high <= self.high else None
+        return Status.PRESENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +193,15 @@ def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Men
         if name.measure == _GESTATION:
             found.extend(_premature(text, name, ontology))
             continue
+        table = _table(text, names[place - 1 : place + _MAX_COLUMNS])
+        if table is not None:
+            cells, done = table
+            for head, group in cells:
+                spans = [Span(head.start, head.end), Span(group[0].start, group[-1].end)]
+                found.extend(_finding(text, spans, head, group, ontology))
+            continue
         shared = [name, *_joined(text, names, place)]
         place += len(shared) - 1
-        cells = _table(text, names, name)
-        if cells is not None:
-            for head, group in cells:
-                found.extend(_finding(text, [Span(head.start, head.end), *_span(text, group)], head, group, ontology))
-                done = max(done, group[-1].end)
-            continue
         groups = _value_before(text, shared[0], done) or _values_after(text, shared[-1], shared)
         for number, group in enumerate(groups):
             one_each = len(groups) == len(shared)
@@ -207,7 +210,7 @@ def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Men
                 at_birth = _in_birth_words(text, owner.start, group[-1].end)
                 found.extend(_finding(text, spans, _of_birth(owner) if at_birth else owner, group, ontology))
             done = max(done, group[-1].end)
-    return sorted(found, key=lambda mention: mention.spans)
+    return sorted(dict.fromkeys(found), key=lambda mention: mention.spans)  # "born by section at 29/40" is found twice
 
 
 def _find_names(text: str, tokens: Tokens) -> list[_Name]:
@@ -328,7 +331,14 @@ def _patterns() -> _Patterns:
     start = rf"between|{less}|{more}|[+−–-]\s?\d|(?<![\d.])\d|\bz\b|\bp(?=[\s<>]?\d)"
     phrases = [*_rules().numbers, *words["adverbs"], *words["less"], *words["more"], *_OPENERS]
     openers = frozenset(phrase.split()[0] for phrase in phrases)
-    return _Patterns(*(re.compile(pattern, re.I) for pattern in (centile, sds, age, reading, start)), openers)
+    return _Patterns(
+        centile=re.compile(centile, re.I),
+        sds=re.compile(sds, re.I),
+        age=re.compile(age, re.I),
+        reading=re.compile(reading, re.I),
+        start=re.compile(start, re.I),
+        openers=openers,
+    )
 
 
 def _number(word: str) -> float:
@@ -488,7 +498,7 @@ def _values_after(text: str, name: _Name, shared: Sequence[_Name]) -> list[list[
             break  # a second quantity is a second measure
         if step is None and text[pos : pos + 1] == "." and text[pos - 1].lower() in _DOTTED:
             step = _DOT.match(text, pos)
-        if step is None and not groups and not line_breaks and not measure.scales.isdisjoint(_GROWTH):
+        if step is None and not groups and line_breaks < 2 and not measure.scales.isdisjoint(_GROWTH):
             step = _LINE.match(text, pos)
             line_breaks += 1
         if step is None:
@@ -501,7 +511,8 @@ _LINK = re.compile(r"[ ]{1,2}|[ ]?[(\[]|[ ](?:for|in)[ ](?:(?:his|her|their|the|
 
 
 _VALUE_ENDS = re.compile(
-    rf"(?:\d|st|nd|rd|th|centiles?|%|sds?|s\.d\.|deviations?|score|mean|average|median)(?:{_LINK.pattern})$", re.I
+    rf"(?:\d(?=\s(?:for|in)\s)|st|nd|rd|th|centiles?|%|sds?|s\.d\.|deviations?|score|mean|average|median)(?:{_LINK.pattern})$",
+    re.I,
 )
 
 
@@ -518,17 +529,17 @@ def _value_before(text: str, name: _Name, done: int) -> list[list[_Value]]:
     return []
 
 
-def _table(text: str, names: Sequence[_Name], name: _Name) -> list[tuple[_Name, list[_Value]]] | None:
-    """Read the table whose columns a line of names heads; None if the line of `name` heads none.
+def _table(text: str, names: Sequence[_Name]) -> tuple[list[tuple[_Name, list[_Value]]], int] | None:
+    """Read the table whose columns a line of names heads, and give its values and its end; None if there is none.
 
-    A head has two names or more, cells and no digits; a row's cells are counted, and a column headed
-    "centile" or "SDS" belongs to the measure before it.
+    A head has two names or more, cells and no digits. Cells are counted, and a column headed "centile" or "SDS"
+    belongs to the measure before it.
     """
-    begin, end = _line(text, name.start)
+    begin, end = _line(text, names[0].start)
     head = text[begin:end]
     if not ("|" in head or "\t" in head or "  " in head.strip()) or re.search(r"\d", head):
         return None
-    heads = [one for one in names if begin <= one.start < end and one.measure not in (_GESTATION, _OTHER)]
+    heads = [one for one in names if one.start < end and one.measure not in (_GESTATION, _OTHER)]
     if len(heads) < 2:
         return None
     columns: list[_Name | None] = []
@@ -538,17 +549,26 @@ def _table(text: str, names: Sequence[_Name], name: _Name) -> list[tuple[_Name, 
             own = columns[-1]
         columns.append(own)
     found: list[tuple[_Name, list[_Value]]] = []
+    done = end
     while end < len(text):
         begin, end = _line(text, end + 1)
-        if not text[begin:end].strip() or len(cells := _cells(text, begin, end)) < 2:
+        row = text[begin:end]
+        if "-" in row and not row.strip(" |:-\t\r"):
+            continue  # the rule below a head
+        cells = _cells(text, begin, end)
+        if len(cells) < 2 or not re.search(r"\d", row):
             break
+        done = end
         at_birth = _BIRTH.search(text, *cells[0]) or _BIRTH.search(text, *cells[1])
         for column, (start, stop) in zip(columns, cells, strict=False):
             if column is None:
                 continue
             own = _of_birth(column) if at_birth else column
-            found.extend((own, group) for group in _values_after(text[:stop], own._replace(end=start), [own]))
-    return found
+            for group in _values_after(text[start:stop], own._replace(start=0, end=0), [own]):
+                found.append(
+                    (own, [value._replace(start=value.start + start, end=value.end + start) for value in group])
+                )
+    return (found, done) if found else None
 
 
 def _line(text: str, pos: int) -> tuple[int, int]:
@@ -601,18 +621,15 @@ def _finding(
         review = band.review
         if status is Status.UNCERTAIN:
             review = review or "borderline: on the line"
-        if band.uncertain_unless is not None and band.uncertain_unless not in text.lower():
-            status = Status.UNCERTAIN
+        if band.uncertain_unless is not None:
+            around = text[max(0, name.start - _LETTER) : name.start + _LETTER].lower()
+            status = status if band.uncertain_unless in around else Status.UNCERTAIN
         score = _SURE if review is None else _BORDERLINE
         candidate = Candidate(band.hpo, ontology.label(band.hpo), score, Method.MEASUREMENT, band.rule)
         yield Mention(tuple(spans), (candidate,), review, status=status)
         return
     if value.scale in _GROWTH:
         yield Mention(tuple(spans), (), not_coded=NotCoded.NORMAL)
-
-
-def _span(text: str, group: Sequence[_Value]) -> list[Span]:
-    return [Span(group[0].start, group[-1].end)]
 
 
 def _spans(text: str, name: _Name, group: Sequence[_Value], *, whole: bool) -> list[Span]:
