@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_rules(name: str) -> dict[str, Any]:
     """Read `rules/<name>.toml`; the result is shared, so callers must not change it."""
     return tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text("utf-8"))
