@@ -1,0 +1,141 @@
+"""The whole extractor, on the real index."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import phenoextract
+from phenoextract import Document, ExtractConfig, Extractor
+from phenoextract.errors import ConfigError, DocumentTooLong
+from phenoextract.index import load_index
+from phenoextract.types import Report, Span, Status
+
+pytestmark = pytest.mark.artefacts
+LETTER = """Dear Dr Green
+
+Diagnosis: global developmental delay
+
+Examination
+OFC 45 cm (<0.4th centile). He has hypotonia and short 4th and 5th metacarpals, but no seizures.
+
+Family history
+His mother has ptosis.
+"""
+PIECES = [
+    "hypotonia",
+    "no ",
+    "?",
+    "seizures",
+    "his mother has ",
+    "\n\n",
+    "\t",
+    "é",
+    "e\u0301",
+    "😀",
+    "\ud800",
+    "שלום",
+    "\x00",
+]
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module")
+def real() -> Extractor:
+    return phenoextract.load()
+
+
+def statuses(report: Report) -> set[tuple[str, Status]]:
+    return {(feature.label, feature.status) for feature in report.features}
+
+
+def test_pipeline_codes_a_letter_with_every_status_and_cue(real: Extractor) -> None:
+    report = real(LETTER)
+    assert statuses(report) == {
+        ("Global developmental delay", Status.PRESENT),
+        ("Microcephaly", Status.PRESENT),
+        ("Hypotonia", Status.PRESENT),
+        ("Short 4th metacarpal", Status.PRESENT),
+        ("Short 5th metacarpal", Status.PRESENT),
+        ("Seizure", Status.ABSENT),
+        ("Ptosis", Status.FAMILY),
+    }
+    cues = {annotation.label: [cue.text for cue in annotation.cues] for annotation in report.annotations}
+    assert (cues["Seizure"], cues["Ptosis"]) == (["no"], ["mother"])
+
+
+def test_pipeline_says_what_made_an_answer(real: Extractor) -> None:
+    provenance = real("").provenance
+    assert provenance.hpo_release == real.ontology.release
+    other = Extractor(load_index(), ExtractConfig(nested=True)).provenance
+    assert other.config_sha256 != provenance.config_sha256
+    assert other.index_sha256 == provenance.index_sha256
+
+
+@pytest.mark.parametrize("text", ["", " \n\t ", "\x00", "\ud800", "😀" * 1000, "שלום", "...", "?" * 500])
+def test_pipeline_finds_nothing_where_there_is_nothing(real: Extractor, text: str) -> None:
+    assert real(text).annotations == ()
+
+
+def test_pipeline_refuses_a_text_over_the_limit_without_quoting_it() -> None:
+    small = Extractor(load_index(), ExtractConfig(max_chars=20))
+    with pytest.raises(DocumentTooLong) as raised:
+        small(Document("letter-7", "Zaphod has hypotonia and seizures"))
+    assert "letter-7" in str(raised.value)
+    assert "Zaphod" not in f"{raised.value!r} {raised.value}"
+
+
+def test_pipeline_refuses_settings_that_cannot_be() -> None:
+    for wrong in ({"max_chars": 0}, {"review_below": 1.5}):
+        with pytest.raises(ConfigError):
+            ExtractConfig(**wrong)  # type: ignore[arg-type]
+
+
+@SLOW
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=12)), max_size=20).map("".join))
+def test_pipeline_offsets_are_exact_in_any_text(real: Extractor, text: str) -> None:
+    for annotation in real(text).annotations:
+        pieces = [text[span.start : span.end] for span in annotation.spans]
+        assert " … ".join(pieces) == annotation.text
+        assert (annotation.start, annotation.end) == (annotation.spans[0].start, annotation.spans[-1].end)
+        for cue in annotation.cues:
+            assert text[cue.start : cue.end].strip() == cue.text
+
+
+@SLOW
+@given(st.integers(min_value=0, max_value=40))
+def test_pipeline_shifts_with_blank_lines_before_the_text(real: Extractor, blanks: int) -> None:
+    plain, shifted = real("He has hypotonia, no seizures."), real("\n" * blanks + "He has hypotonia, no seizures.")
+    assert [(a.start + blanks, a.hpo_id, a.status) for a in plain.annotations] == [
+        (a.start, a.hpo_id, a.status) for a in shifted.annotations
+    ]
+
+
+def test_pipeline_gives_the_same_in_any_batch_and_order(real: Extractor) -> None:
+    documents = [Document(str(n), text) for n, text in enumerate([LETTER, "No ataxia.", "", "Seizures?", LETTER[:90]])]
+    one_by_one = [real(document) for document in documents]
+    assert list(real.pipe(documents, batch_size=2)) == one_by_one
+    assert list(real.pipe(reversed(documents)))[::-1] == one_by_one
+
+
+def test_pipeline_asserts_spans_that_a_caller_names(real: Extractor) -> None:
+    text = "No obvious syndactyly. Ptosis in his mother. Tone: normal."
+    spans = [Span(text.index(word), text.index(word) + len(word)) for word in ("No obvious syndactyly", "Ptosis")]
+    decided = real.assert_spans(Document("a", "Dear Dr A, " + text), [Span(s.start + 11, s.end + 11) for s in spans])
+    assert [assertion.status for assertion in decided] == [Status.ABSENT, Status.FAMILY]
+    assert real.assert_spans(Document("b", "..."), [Span(0, 2)])[0].status is Status.PRESENT
+
+
+def test_pipeline_links_phrases_best_first(real: Extractor) -> None:
+    (linked,) = real.link(["short hands and feet"])
+    assert {candidate.label for candidate in linked} >= {"Short foot"}
+    assert real.link(["nothing of the kind"]) == [()]
+
+
+def test_pipeline_logs_no_text(real: Extractor, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    real("Zaphod Beeblebrox has hypotonia (HT). HT is worse.")
+    assert "Zaphod" not in caplog.text
