@@ -91,7 +91,7 @@ def test_pipeline_refuses_a_text_over_the_limit_without_quoting_it() -> None:
 def test_pipeline_refuses_settings_that_cannot_be() -> None:
     for wrong in ({"max_chars": 0}, {"review_below": 1.5}):
         with pytest.raises(ConfigError):
-            ExtractConfig(**wrong)  # type: ignore[arg-type]
+            ExtractConfig(**wrong)
 
 
 @SLOW
