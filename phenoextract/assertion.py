@@ -359,7 +359,8 @@ def _is_patient(sentence: Sentence, hit: CueHit, subject: _Subject) -> bool:
 def _means_kin(sentence: Sentence, pronoun: CueHit, subject: _Subject) -> bool:
     """Tell whether a pronoun inside a sentence means the relative named before it, not the patient."""
     gender = _PRONOUN.get(sentence.word(pronoun.first))
-    if gender is None or subject.gender is None or gender == subject.gender:
+    goes_on = sentence.tokens.gaps[pronoun.first] == Gap.HARD  # "his brother died; he had ..."
+    if gender is None or subject.gender is None or (gender == subject.gender and not goes_on):
         return False
     for hit in sentence.before(("kin.words", "kin.children"), pronoun.first, reach=len(sentence.words)):
         return _gender_of_kin().get(sentence.word(hit.last)) == gender

@@ -15,6 +15,7 @@ MAX_CANDIDATES = 5
 _BASE = {Method.LABEL: 0.98, Method.SYNONYM: 0.96, Method.UK_LEXICON: 0.93, Method.ABBREVIATION: 0.9}
 _SCOPE = {Scope.EXACT: 1.0, Scope.NARROW: 0.7, Scope.RELATED: 0.65, Scope.BROAD: 0.6}
 _ORIGIN = {Method.LABEL: 0, Method.SYNONYM: 1, Method.UK_LEXICON: 1, Method.ABBREVIATION: 2}
+_FAR = 0.85
 _VARIANT, _LOOSE, _FUZZY, _SPLIT = 0.97, 0.85, 0.8, 0.95
 _MIN_VARIANT = 6
 _CONJUNCTION = re.compile(r"[,/&]|\b(?:and|or)\b")
@@ -50,6 +51,7 @@ def rank(
     *,
     index: Index,
     nearby: Callable[[], frozenset[str]],
+    further: Callable[[], frozenset[str]],
     keep_order: bool = False,
     joined: bool = False,
     loose: bool = False,
@@ -61,12 +63,14 @@ def rank(
     The order is lexicographic, after gilda's string score (Gyori et al. 2022): scope, same spelling, same
     word order, origin of the name. Names that need a context word, another case or the written word order
     and lack it are dropped; so the result may be empty (NIL). `words` are the phrase's content words; `joined`
-    says that a comma, "and" or "or" stands among them, which only a name with one of its own may span.
+    says that a comma, "and" or "or" stands among them, which only a name with one of its own may span. A
+    context word is looked for in the words `nearby`; `further` away it counts if it leaves one reading only.
     """
     plain = tuple(map(plain_form, words))
     in_any_order = sorted(plain)
     roots = tuple(map(normalise, words))
     ranked: list[tuple[tuple[int, ...], Name, float, Method]] = []
+    far: set[str] = set()
     for name in names:
         form = _form(name.text)
         same = form.any_order == in_any_order
@@ -79,9 +83,12 @@ def rank(
             continue
         if name.method is Method.ABBREVIATION and not _same_case(name.text, words):
             continue
-        if name.context and nearby().isdisjoint(map(fold, name.context)):
-            continue
         score = _BASE[name.method] * _SCOPE[name.scope]
+        if name.context and nearby().isdisjoint(map(fold, name.context)):
+            if further().isdisjoint(map(fold, name.context)):
+                continue
+            far.add(name.hpo_id)
+            score *= _FAR
         method = name.method
         if not same:
             score, method = score * _VARIANT, Method.VARIANT
@@ -99,6 +106,10 @@ def rank(
             _ORIGIN[name.method],
         )
         ranked.append((key, name, score, method))
+    near = [row for row in ranked if row[1].hpo_id not in far]
+    if not near and len(far) > 1:
+        return ()
+    ranked = near or ranked
     ranked.sort(key=lambda row: (row[0], row[1].hpo_id))
     _general_first(ranked, index)
     chosen: dict[str, Candidate] = {}

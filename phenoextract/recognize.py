@@ -20,6 +20,7 @@ from phenoextract.types import Candidate, Mention, Method, NotCoded, Scope, Span
 
 _UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED = range(5)
 _SOFT, _HARD = int(Gap.SOFT), int(Gap.HARD)  # looking an enum's member up is slow in the innermost loops
+_FURTHER = 12  # sentences in which a word of context counts if none stands nearer
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
@@ -144,7 +145,7 @@ class Recognizer:
             limit = 99
             keep_order = joined = False
             skipped_modifier = starts_modifier = look[first][0] == _MODIFIER
-            possible: list[tuple[int, tuple[int, ...], bool, bool, bool]] = []
+            possible: list[tuple[int, tuple[int, ...], bool, bool, bool, bool]] = []
             for last in range(first, count):
                 if last > first:
                     gap = gaps[last]
@@ -176,17 +177,25 @@ class Recognizer:
                             limit = longest
                         if limit_size > limit:
                             break
-                found, is_loose = strict_keys.get(strict), False
+                found, is_loose, whole = strict_keys.get(strict), False, True
                 if found is None and not starts_modifier and kind != _MODIFIER:
+                    whole = not skipped_modifier
                     if skipped_modifier:
                         found = strict_keys.get(core)
                     if found is None and limit_size > 1:
                         found, is_loose = loose_keys.get(loose), True
                 if found is not None:
-                    possible.append((last, found, keep_order, joined, is_loose))
-            for last, found, keep_order, joined, is_loose in reversed(possible):
+                    possible.append((last, found, keep_order, joined, is_loose, whole))
+            for last, found, keep_order, joined, is_loose, whole in reversed(possible):
                 hit = self._hit(
-                    tokens, look, ((first, last),), found, keep_order=keep_order, joined=joined, loose=is_loose
+                    tokens,
+                    look,
+                    ((first, last),),
+                    found,
+                    keep_order=keep_order,
+                    joined=joined,
+                    loose=is_loose,
+                    whole=whole,
                 )
                 if hit is not None:
                     hits.append(hit)
@@ -205,6 +214,7 @@ class Recognizer:
         joined: bool = False,
         loose: bool = False,
         split: bool = False,
+        whole: bool = False,
     ) -> _Hit | None:
         """Rank the names found for pieces of the text; None when context, case or order speak against all."""
         content = [
@@ -218,14 +228,15 @@ class Recognizer:
             [tokens.words[place] for place in content],
             index=self._index,
             nearby=lambda: _nearby(tokens, first),
+            further=lambda: _nearby(tokens, first, reach=_FURTHER),
             keep_order=keep_order,
             joined=joined,
             loose=loose,
             fuzzy=any(look[place][5] for place in content),
             split=split,
         )
-        size = sum(look[place][0] == _CONTENT for place in content) or 1
-        return _Hit(pieces, size * 100 + len(content), candidates) if candidates else None
+        named = len(content) if whole else sum(look[place][0] == _CONTENT for place in content)
+        return _Hit(pieces, named * 100 - (len(content) - named), candidates) if candidates else None
 
     def _coordinate(self, tokens: Tokens, look: Sequence[_Word], hits: Sequence[_Hit]) -> list[_Hit]:
         """Find names that conjuncts share: "axial and appendicular hypotonia", "short hands and feet"."""
@@ -454,11 +465,11 @@ def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
         yield chain
 
 
-def _nearby(tokens: Tokens, place: int) -> frozenset[str]:
-    """Give the folded words of the sentence around a word, and of the sentences next to it."""
+def _nearby(tokens: Tokens, place: int, reach: int = 1) -> frozenset[str]:
+    """Give the folded words of the sentence around a word, and of some sentences before and behind it."""
     number = bisect_right(tokens.sentences, place, key=lambda sentence: sentence[0]) - 1
-    begin = tokens.sentences[max(0, number - 1)][0]
-    end = tokens.sentences[min(len(tokens.sentences) - 1, number + 1)][1]
+    begin = tokens.sentences[max(0, number - reach)][0]
+    end = tokens.sentences[min(len(tokens.sentences) - 1, number + reach)][1]
     return frozenset(map(fold, tokens.words[begin:end]))
 
 
