@@ -297,12 +297,15 @@ def test_time_grows_no_faster_than_the_text(part: str) -> None:
     def seconds(length: int) -> float:
         text = (part * length)[:length]
         tokens = tokenise(text)
-        begin = time.process_time()
-        find_measurements(text, tokens, ONTOLOGY)
-        return time.process_time() - begin
+        taken = []
+        for _ in range(3):  # the best of three: a busy machine must not fail this
+            begin = time.process_time()
+            find_measurements(text, tokens, ONTOLOGY)
+            taken.append(time.process_time() - begin)
+        return min(taken)
 
-    seconds(1000)
-    assert seconds(160_000) < 40 * max(seconds(16_000), 0.002)
+    # linear time gives about 10, quadratic time 100
+    assert seconds(160_000) < 50 * max(seconds(16_000), 0.002)
 
 
 def _ids() -> set[str]:
