@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from phenoextract.errors import DocumentTooLong
+import phenoextract
+from phenoextract.build import build_index
+from phenoextract.errors import ArtefactError, DocumentTooLong
+from phenoextract.index import Index, load_index
 from phenoextract.ontology import Ontology, Term
 from phenoextract.types import (
     Annotation,
@@ -23,6 +26,8 @@ from phenoextract.types import (
 )
 
 GOLDEN = Path(__file__).parent / "golden"
+TOY_OBO = Path(__file__).parents[1] / "ontologies" / "toy.obo"
+TOY_LEXICON = Path(__file__).parent / "data" / "toy_lexicon.tsv"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +46,33 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert actual == path.read_bytes().decode(), f"{name} differs: review it, then run pytest --update-golden"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def toy_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the toy ontology and lexicon into an index, once; no test may change that folder."""
+    return build_index(TOY_OBO, tmp_path_factory.mktemp("index") / "toy", lexicon=TOY_LEXICON)
+
+
+@pytest.fixture(scope="session")
+def toy_index(toy_path: Path) -> Index:
+    """Give the index of the toy ontology."""
+    return load_index(toy_path)
+
+
+@pytest.fixture(scope="session")
+def toy_extractor(toy_index: Index) -> phenoextract.Extractor:
+    """Give an extractor that knows the terms of ontologies/toy.obo only."""
+    return phenoextract.Extractor(toy_index)
+
+
+@pytest.fixture(scope="session")
+def real_extractor() -> phenoextract.Extractor:
+    """Give the extractor that users get; for tests marked `artefacts`."""
+    try:
+        return phenoextract.load()
+    except ArtefactError as error:
+        pytest.fail(f"{error}; or run make index", pytrace=False)
 
 
 LETTER = """A synthetic letter.
