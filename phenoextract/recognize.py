@@ -19,7 +19,11 @@ from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
 from phenoextract.types import Candidate, Mention, Method, NotCoded, Scope, Span
 
 _UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED = range(5)
-_SOFT, _HARD = int(Gap.SOFT), int(Gap.HARD)  # looking an enum's member up is slow in the innermost loops
+_LABEL, _SOFT, _HARD = (
+    int(Gap.LABEL),
+    int(Gap.SOFT),
+    int(Gap.HARD),
+)  # looking an enum's member up is slow in the innermost loops
 _FURTHER = 12  # sentences in which a word of context counts if none stands nearer
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
@@ -143,12 +147,13 @@ class Recognizer:
                 continue
             strict = core = loose = size = limit_size = soft = 0
             limit = 99
-            keep_order = joined = False
+            keep_order = joined = headed = False
             skipped_modifier = starts_modifier = look[first][0] == _MODIFIER
             possible: list[tuple[int, tuple[int, ...], bool, bool, bool, bool]] = []
             for last in range(first, count):
                 if last > first:
                     gap = gaps[last]
+                    headed = headed or gap == _LABEL
                     if gap >= _SOFT:
                         if gap >= _HARD:
                             break
@@ -184,7 +189,9 @@ class Recognizer:
                         found = strict_keys.get(core)
                     if found is None and limit_size > 1:
                         found, is_loose = loose_keys.get(loose), True
-                if found is not None:
+                # "Heart: large VSD" names no large heart
+                goes_on = headed and last + 1 < count and gaps[last + 1] < _SOFT and look[last + 1][0] == _CONTENT
+                if found is not None and not goes_on:
                     possible.append((last, found, keep_order, joined, is_loose, whole))
             for last, found, keep_order, joined, is_loose, whole in reversed(possible):
                 hit = self._hit(
@@ -382,7 +389,8 @@ class Recognizer:
             if self._nested or taken.isdisjoint(places):
                 kept.append(hit)
                 taken.update(places)
-        return sorted(kept, key=lambda h: h.pieces[0][0])
+        whole = {(hit.pieces[0], hit.candidates[0].hpo_id) for hit in kept if len(hit.pieces) == 1 and hit.candidates}
+        return sorted((hit for hit in kept if not _repeats(hit, whole)), key=lambda h: h.pieces[0][0])
 
     def _mention(self, tokens: Tokens, hit: _Hit) -> Mention:
         spans = tuple(Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces)
@@ -413,6 +421,11 @@ def _misread(word: str, known: Mapping[str, int]) -> str | None:
             if root in known and len(root) >= _MIN_MISREAD - 1:
                 return root
     return None
+
+
+def _repeats(hit: _Hit, whole: set[tuple[tuple[int, int], str]]) -> bool:
+    """Tell whether a coordinated hit says what one of its pieces says by itself."""
+    return len(hit.pieces) > 1 and any((piece, hit.candidates[0].hpo_id) in whole for piece in hit.pieces)
 
 
 def _in_order(hit: _Hit, tokens: Tokens) -> bool:
