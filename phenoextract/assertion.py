@@ -34,7 +34,11 @@ _OWNER = frozenset({"his", "her", "your", "their", "my", "s", "one", "maternal",
 _COMPANY = frozenset({"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like"})
 _CLAUSE = frozenset({"and", "but", "who", "that", "because", "while", "whereas"})
 _DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
-_AUXILIARY = frozenset({"have", "had", "has", "having", "been", "be", "shown", "show", "any", "developed"})
+_AUXILIARY = frozenset(
+    "have had has having been be shown show any developed he she it there is this was that they you".split()
+)
+_PREDICATE = frozenset({"noted", "seen", "present", "persists", "persisted", "observed", "found", "evident"})
+_DENIED = frozenset({"no", "neither", "none", "without"})
 _ASSERTING = frozenset({"mild", "moderate", "severe", "some", "slight", "marked", "normal", "a", "an", "occasional"})
 _FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant", "obvious", "of", "true", "frank"})
 _COPULA = frozenset({"is", "are", "was", "were"})
@@ -43,8 +47,9 @@ _ASKING = frozenset(
 )
 _LINKING = frozenset(
     "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "
-    "the at either side sides examination to".split()
+    "the at either side sides examination to seems".split()
 )
+_QUERIED = re.compile(r" ?\(?(\?)\??\)?(?=[\s,;).]|$)")
 _MALE = re.compile(r"\b(?:male|boy|son|gentleman|man|mr|master|he|his)\b", re.IGNORECASE)
 _FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)\b", re.IGNORECASE)
 _TO_PARENTS = re.compile(r"\b(?:parents? of|dear mr and mrs|dear mr & mrs|dear parents)\b", re.IGNORECASE)
@@ -156,6 +161,7 @@ def _decide(
     uncertain = _uncertainty(sentence, subject, first, last)
     family = _kin(sentence, subject, carried, first, last) or _family_section(sentence)
     if family is not None:
+        negation = negation or _denied_kin(sentence, family)
         if negation is not None:
             return Assertion(Status.FAMILY, (family, negation), NotCoded.RELATIVE_DENIED)
         return Assertion(Status.FAMILY, (family,) if uncertain is None else (family, uncertain))
@@ -179,7 +185,7 @@ def _negation(sentence: Sentence, subject: _Subject, first: int, last: int) -> C
         elif (
             (first - hit.last <= _SHORT_REACH or sentence.phrase(hit) not in listed("negation", "short"))
             and (subject.letter or not _divides_groups(sentence, hit))
-            and not sentence.terminated(_behind_auxiliaries(sentence, hit.last), first)
+            and not sentence.terminated(_behind_subject(sentence, hit.last), first)
             and _list_holds(sentence, hit.last, first)
             and not _misses_a_part(sentence, hit, first)
         ):
@@ -188,13 +194,19 @@ def _negation(sentence: Sentence, subject: _Subject, first: int, last: int) -> C
         if sentence.phrase(hit) in _DENIAL:
             if _answers(sentence, hit, last):
                 return sentence.cue("negation", hit)
-        elif _links(sentence, last, hit.first):
+        elif _links(sentence, last, hit.first) and not _of_kin(sentence, hit):
             return sentence.cue("negation", hit)
     return None
 
 
-def _behind_auxiliaries(sentence: Sentence, place: int) -> int:
-    """Give the last of the auxiliary verbs that belong to a cue: "has never had", "does not have"."""
+def _of_kin(sentence: Sentence, hit: CueHit) -> bool:
+    """Tell "not seen in her mother", which says nothing of the patient."""
+    behind = sentence.between(hit.last + 1, min(hit.last + 5, sentence.end))
+    return behind[:1] == ["in"] and not listed("kin", "words").isdisjoint(behind)
+
+
+def _behind_subject(sentence: Sentence, place: int) -> int:
+    """Give the last of the words that belong to a cue: "has never had", "does not have", "wonder if he has"."""
     while place + 1 < sentence.end and sentence.word(place + 1) in _AUXILIARY:
         place += 1
     return place
@@ -213,6 +225,8 @@ def _answers(sentence: Sentence, hit: CueHit, last: int) -> bool:
     if hit.last + 1 < sentence.end and gaps[hit.last + 1] < Gap.SOFT:
         return False
     between = sentence.between(last + 1, hit.first)
+    if "+" in sentence.gap(hit.first):
+        return False
     if between:
         return _COPULA.issuperset(between)
     return gaps[hit.first] in (Gap.LABEL, Gap.SOFT) or "-" in sentence.gap(hit.first)
@@ -236,6 +250,8 @@ def _list_holds(sentence: Sentence, cue: int, first: int) -> bool:
     later = sentence.between(breaks[0], sentence.end)
     if "or" in later or "nor" in later:
         return True
+    if not _PREDICATE.isdisjoint(sentence.between(first, sentence.end)[:5]):
+        return False  # "no seizures, hypotonia noted"
     members = list(pairwise(edges))
     if first == edges[-1] and all(end - begin <= _SHORT_MEMBER for begin, end in members):
         return True
@@ -282,7 +298,7 @@ def _uncertainty(sentence: Sentence, subject: _Subject, first: int, last: int) -
         return mark
     kinds = ("uncertain.before", "uncertain.modal") if subject.letter else ("uncertain.before",)
     for hit in sentence.before(kinds, first, 12):
-        if not sentence.terminated(hit.last, first, lists="or" in sentence.words):
+        if not sentence.terminated(_behind_subject(sentence, hit.last), first, lists="or" in sentence.words):
             return sentence.cue("uncertainty", hit)
     if subject.letter:
         for hit in sentence.before(("risk.before",), first, 12):
@@ -304,9 +320,8 @@ def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:
             return Cue("uncertainty", start, start + 1, "?")
         if gaps[place] >= Gap.HARD:
             break
-    if sentence.text[ends[last] : ends[last] + 1] == "?" and sentence.text[ends[last] + 1 : ends[last] + 2] in " ,;)\n":
-        return Cue("uncertainty", ends[last], ends[last] + 1, "?")
-    return None
+    behind = _QUERIED.match(sentence.text, ends[last])
+    return None if behind is None else Cue("uncertainty", behind.start(1), behind.start(1) + 1, "?")
 
 
 def _family_section(sentence: Sentence) -> Cue | None:
@@ -320,9 +335,12 @@ def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int,
     if not subject.relatives:
         return None
     kinds = ("kin.words", "kin.children", "kin.patient")
+    gaps = sentence.tokens.gaps
+    followed = False
     for hit in sentence.before(kinds, first, reach=len(sentence.words)):
         if hit.kind == "kin.patient":
             if _means_kin(sentence, hit, subject):
+                followed = True
                 continue
             if hit.first == sentence.begin and carried is not None:
                 return carried
@@ -330,7 +348,14 @@ def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int,
             if starts_clause or sentence.word(hit.first) in _SELF or sentence.word(hit.first - 1) in _CLAUSE:
                 return None
             continue
-        owned = not _OWNER.isdisjoint(sentence.between(hit.first - 3, hit.first))
+        ended = any(gaps[place] == Gap.HARD for place in range(hit.last + 1, first + 1))
+        if ended and not followed and sentence.word(hit.first) in ("parent", "parents"):
+            continue  # "his parents are unrelated; ..."
+        nearby = sentence.between(hit.first - 3, hit.first)
+        none = "no" in nearby[-1:] and hit.last == hit.first and not sentence.word(hit.first).startswith("fh")
+        if none or (nearby[1:2] == ["and"] and nearby[0] in _PRONOUN):
+            continue  # "he has no siblings and has ...", "he and his mother have ..."
+        owned = not _OWNER.isdisjoint(nearby)
         heads_line = hit.first == sentence.begin and sentence.word(hit.first) != "child"
         if (
             (hit.kind == "kin.children" and (_is_patient(sentence, hit, subject) or not (owned or heads_line)))
@@ -342,11 +367,10 @@ def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int,
             return sentence.cue("family", hit)
     if carried is not None:
         return carried
-    if subject.letter:
-        for hit in sentence.after(("kin.words",), last, 6):
-            between = sentence.between(last + 1, hit.first)
-            if between[:1] in (["in"], ["on"], ["of"]) and "and" not in between:
-                return sentence.cue("family", hit)
+    for hit in sentence.after(("kin.words",), last, 6):
+        between = sentence.between(last + 1, hit.first)
+        if between[:1] in (["in"], ["on"], ["of"]) and "and" not in between:
+            return sentence.cue("family", hit)
     return None
 
 
@@ -354,6 +378,16 @@ def _is_patient(sentence: Sentence, hit: CueHit, subject: _Subject) -> bool:
     """Tell "your daughter" in a letter to her parents from the patient's own child; an "older son" is neither."""
     nearby = sentence.between(hit.first - 2, hit.first)
     return subject.to_parents and {"older", "other", "younger", "eldest", "youngest"}.isdisjoint(nearby)
+
+
+def _denied_kin(sentence: Sentence, family: Cue) -> Cue | None:
+    """Find the denial of all relatives: "neither parent has", "none of his siblings have"."""
+    for hit in sentence.cues:
+        if hit.kind == "kin.words" and sentence.tokens.starts[hit.first] == family.start:
+            for place in range(max(sentence.begin, hit.first - 3), hit.first):
+                if sentence.word(place) in _DENIED:
+                    return sentence.cue("negation", CueHit("negation.before", place, place))
+    return None
 
 
 def _means_kin(sentence: Sentence, pronoun: CueHit, subject: _Subject) -> bool:
@@ -374,6 +408,8 @@ def _only_tells(sentence: Sentence, hit: CueHit, first: int) -> bool:
 
 def _only_there(sentence: Sentence, hit: CueHit) -> bool:
     """Tell relatives who are only there: "attended with his mother", "lives with", "according to"."""
+    if not {"who", "whose"}.isdisjoint(sentence.between(hit.last + 1, hit.last + 3)):
+        return False
     return not _COMPANY.isdisjoint(sentence.between(hit.first - 3, hit.first))
 
 

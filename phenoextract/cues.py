@@ -35,13 +35,13 @@ class CueHit(NamedTuple):
     last: int
 
 
-@lru_cache(maxsize=1)
-def _cue_table() -> dict[str, list[tuple[tuple[str, ...], str]]]:
-    """Give, for each first word, the cues that begin with it, longest first."""
+@lru_cache(maxsize=2)
+def _cue_table(*, behind: bool) -> dict[str, list[tuple[tuple[str, ...], str]]]:
+    """Give, for each first word, the cues that begin with it, longest first: those that look back, or the others."""
     table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for group, parts in load_rules("context").items():
         for part, phrases in parts.items():
-            if (group, part) in _NOT_CUES:
+            if (group, part) in _NOT_CUES or (part == "after") is not behind:
                 continue
             for phrase in phrases:
                 words = tuple(phrase.replace("-", " ").split())
@@ -139,9 +139,20 @@ class Sentence:
 
 
 def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Section, names: set[int]) -> Sentence:
-    """Find the cues of a sentence, left to right, longest first, none inside another."""
-    table = _cue_table()
+    """Find the cues of a sentence, left to right, longest first, none inside another of its direction.
+
+    Cues that look back ("not seen") are found apart from all others, as they share words ("was not").
+    """
     words = [fold(word) for word in tokens.words[begin:end]]
+    ahead = _find(_cue_table(behind=False), words, begin, names)
+    behind = _find(_cue_table(behind=True), words, begin, names)
+    cues = sorted([*ahead, *behind], key=lambda hit: hit.first)
+    return Sentence(text, tokens, begin, end, section, names, words, cues)
+
+
+def _find(
+    table: dict[str, list[tuple[tuple[str, ...], str]]], words: list[str], begin: int, names: set[int]
+) -> list[CueHit]:
     cues: list[CueHit] = []
     place = 0
     while place < len(words):
@@ -152,4 +163,4 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
                 if begin + place not in names or begin + place + step - 1 not in names:
                     cues.append(CueHit(kind, begin + place, begin + place + step - 1))
         place += step
-    return Sentence(text, tokens, begin, end, section, names, words, cues)
+    return cues
