@@ -1,0 +1,254 @@
+"""Which phrases are found, by which term, and in which stretches of the text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phenoextract import Extractor
+from phenoextract.build import build_index
+from phenoextract.index import Index, load_index
+from phenoextract.pipeline import ExtractConfig
+from phenoextract.types import Annotation, Method
+
+ROOT = Path(__file__).parents[1]
+# Terms of the face and the stomach, with their labels, that the toy ontology lacks.
+MORE = """
+[Term]
+id: HP:0000316
+name: Hypertelorism
+is_a: HP:0000118
+
+[Term]
+id: HP:0000601
+name: Hypotelorism
+is_a: HP:0000118
+
+[Term]
+id: HP:0000358
+name: Posteriorly rotated ears
+is_a: HP:0000118
+
+[Term]
+id: HP:0000369
+name: Low-set ears
+is_a: HP:0000118
+
+[Term]
+id: HP:0001028
+name: Hemangioma
+is_a: HP:0002664
+
+[Term]
+id: HP:0002013
+name: Vomiting
+is_a: HP:0002017
+
+[Term]
+id: HP:0002017
+name: Nausea and vomiting
+is_a: HP:0000118
+
+[Term]
+id: HP:0002018
+name: Nausea
+is_a: HP:0002017
+
+[Term]
+id: HP:0002664
+name: Neoplasm
+synonym: "Tumor" EXACT []
+is_a: HP:0000118
+
+[Term]
+id: HP:0004467
+name: Preauricular pit
+is_a: HP:0000118
+"""
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
+    folder = tmp_path_factory.mktemp("more")
+    obo = folder / "more.obo"
+    obo.write_text((ROOT / "ontologies" / "toy.obo").read_text("utf-8") + MORE, "utf-8")
+    return Extractor(
+        load_index(build_index(obo, folder / "index", lexicon=ROOT / "tests" / "data" / "toy_lexicon.tsv"))
+    )
+
+
+def found(extractor: Extractor, text: str) -> list[Annotation]:
+    return [annotation for annotation in extractor(text).annotations if annotation.hpo_id is not None]
+
+
+def pieces(extractor: Extractor, text: str) -> set[tuple[str | None, tuple[str, ...]]]:
+    """Give each label found with the stretches of the text that it was found in."""
+    return {
+        (annotation.label, tuple(text[span.start : span.end] for span in annotation.spans))
+        for annotation in found(extractor, text)
+    }
+
+
+def labels(extractor: Extractor, text: str) -> set[str | None]:
+    return {label for label, _ in pieces(extractor, text)}
+
+
+def test_conjuncts_share_their_last_word(toy_extractor: Extractor) -> None:
+    assert pieces(toy_extractor, "He has axial and appendicular hypotonia.") == {
+        ("Axial hypotonia", ("axial", "hypotonia")),
+        ("Appendicular hypotonia", ("appendicular hypotonia",)),
+    }
+
+
+def test_conjuncts_share_both_ends(toy_extractor: Extractor) -> None:
+    assert pieces(toy_extractor, "She has short 4th and 5th metacarpals.") == {
+        ("Short 4th metacarpal", ("short 4th", "metacarpals")),
+        ("Short 5th metacarpal", ("short", "5th metacarpals")),
+    }
+
+
+def test_conjuncts_share_a_tail_of_several_words(toy_extractor: Extractor) -> None:
+    assert labels(toy_extractor, "Agenesis and hypoplasia of the corpus callosum") == {
+        "Agenesis of corpus callosum",
+        "Hypoplasia of the corpus callosum",
+    }
+
+
+def test_conjuncts_with_a_whole_name_each_stay_apart(toy_extractor: Extractor) -> None:
+    assert pieces(toy_extractor, "He has kyphosis and scoliosis.") == {
+        ("Kyphosis", ("kyphosis",)),
+        ("Scoliosis", ("scoliosis",)),
+    }
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "hypoplasia of the corpus callosum",
+        "hypoplasia of corpus callosum",
+        "corpus callosum hypoplasia",
+        "corpus callosum was hypoplastic",
+    ],
+)
+def test_words_of_a_name_may_stand_in_another_order(toy_extractor: Extractor, phrase: str) -> None:
+    assert pieces(toy_extractor, f"The {phrase}.") == {("Hypoplasia of the corpus callosum", (phrase,))}
+
+
+@pytest.mark.parametrize("text", ["EARS: low set, posteriorly rotated", "Ears: low-set and posteriorly rotated"])
+def test_part_of_the_body_may_head_a_list(more: Extractor, text: str) -> None:
+    assert labels(more, text) == {"Low-set ears", "Posteriorly rotated ears"}
+
+
+def test_other_order_does_not_reach_across_with(toy_extractor: Extractor) -> None:
+    assert pieces(toy_extractor, "Nose with long philtrum") == {("Long philtrum", ("long philtrum",))}
+    assert labels(toy_extractor, "The philtrum with long lashes") == set()
+
+
+def test_and_within_a_name(more: Extractor) -> None:
+    assert pieces(more, "She has nausea and vomiting.") == {("Nausea and vomiting", ("nausea and vomiting",))}
+    assert labels(more, "She has vomiting and nausea.") == {"Nausea", "Vomiting"}
+
+
+def test_abbreviation_takes_the_meaning_the_letter_gives_it(toy_extractor: Extractor) -> None:
+    text = "She has global developmental delay (GLD). Her GLD is marked."
+    assert [(a.text, a.label, a.method) for a in found(toy_extractor, text)] == [
+        ("global developmental delay", "Global developmental delay", Method.LABEL),
+        ("GLD", "Global developmental delay", Method.ABBREVIATION),
+    ]
+    assert labels(toy_extractor, "Her GLD is marked.") == set()
+
+
+def test_defined_abbreviation_has_one_meaning(toy_extractor: Extractor) -> None:
+    text = "He has an atrial septal defect (ASD). The ASD was large."
+    assert [[c.hpo_id for c in a.candidates] for a in found(toy_extractor, text)] == [["HP:0001631"]] * 2
+
+
+def test_abbreviation_of_two_terms_offers_both(toy_extractor: Extractor) -> None:
+    (annotation,) = found(toy_extractor, "He has ASD.")
+    assert {candidate.hpo_id for candidate in annotation.candidates} == {"HP:0000729", "HP:0001631"}
+
+
+@pytest.mark.parametrize("text", ["He has a vsd.", "He has a Vsd.", "The pda was closed."])
+def test_lower_case_abbreviation_is_not_coded(toy_extractor: Extractor, text: str) -> None:
+    assert labels(toy_extractor, text) == set()
+
+
+@pytest.mark.parametrize("text", ["Seen by Dr Ptosis.", "Seen by Dr. Ptosis.", "I met Mrs Ataxia today."])
+def test_surname_after_a_title_is_not_coded(toy_extractor: Extractor, text: str) -> None:
+    assert labels(toy_extractor, text) == set()
+
+
+@pytest.mark.parametrize("written", ["scolioisis", "sco1iosis", "scoli0sis"])
+def test_misspelt_and_misread_words_are_found(toy_extractor: Extractor, written: str) -> None:
+    (annotation,) = found(toy_extractor, f"He has {written}.")
+    assert (annotation.label, annotation.text, annotation.method) == ("Scoliosis", written, Method.FUZZY)
+
+
+def test_misspelling_between_opposites_is_not_coded(more: Extractor) -> None:
+    assert labels(more, "She has hypetelorism.") == set()
+
+
+def test_short_capitalised_word_is_a_surname_before_it_is_a_misspelling(toy_extractor: Extractor) -> None:
+    assert labels(toy_extractor, "I saw Atexia today.") == set()
+    assert labels(toy_extractor, "He has atexia.") == {"Ataxia"}
+
+
+def test_longest_name_wins(toy_extractor: Extractor) -> None:
+    assert labels(toy_extractor, "She has spastic ataxia.") == {"Spastic ataxia"}
+    assert labels(toy_extractor, "There is proximal muscle weakness.") == {"Proximal muscle weakness"}
+
+
+def test_nested_names_are_kept_on_request(toy_index: Index) -> None:
+    nested = Extractor(toy_index, ExtractConfig(nested=True))
+    assert pieces(nested, "She has spastic ataxia.") == {
+        ("Spastic ataxia", ("spastic ataxia",)),
+        ("Ataxia", ("ataxia",)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("He has severe scoliosis.", "scoliosis"),
+        ("He has a scoliosis which is severe.", "scoliosis"),
+        ("Moderate to severe spastic ataxia.", "spastic ataxia"),
+        ("He has axial marked hypotonia.", "axial marked hypotonia"),
+    ],
+)
+def test_modifiers_are_skipped_within_a_mention_and_left_out_around_it(
+    toy_extractor: Extractor, text: str, span: str
+) -> None:
+    assert {stretch for _, stretch in pieces(toy_extractor, text)} == {(span,)}
+
+
+@pytest.mark.parametrize("text", ["Severe.", "It is refractory.", "A severe form of it.", "mild"])
+def test_modifiers_alone_are_never_coded(toy_extractor: Extractor, text: str) -> None:
+    assert labels(toy_extractor, text) == set()
+
+
+@pytest.mark.parametrize("written", ["pre-auricular pit", "preauricular pits", "Pre-auricular pits"])
+def test_prefix_may_have_a_hyphen(more: Extractor, written: str) -> None:
+    assert pieces(more, f"There was a {written}.") == {("Preauricular pit", (written,))}
+
+
+@pytest.mark.parametrize("written", ["haemangioma", "haemangiomata", "Hemangiomas"])
+def test_uk_and_us_spellings_are_one(more: Extractor, written: str) -> None:
+    assert pieces(more, f"There was a {written}.") == {("Hemangioma", (written,))}
+    assert labels(more, "He has tumours.") == {"Neoplasm"}
+
+
+def test_everyday_word_needs_its_context(toy_extractor: Extractor) -> None:
+    assert labels(toy_extractor, "His gait is wobbly.") == {"Ataxia"}
+    assert labels(toy_extractor, "The table is wobbly.") == set()
+
+
+def test_name_does_not_cross_the_end_of_a_sentence(toy_extractor: Extractor) -> None:
+    assert labels(toy_extractor, "It was spastic. Ataxia was seen.") == {"Ataxia"}
+
+
+def test_link_gives_the_whole_before_its_parts(toy_extractor: Extractor) -> None:
+    ((first, *_), (nothing), (derived, *_)) = toy_extractor.link(["spastic ataxia", "a blue hat", "ataxic"])
+    assert first.hpo_id == "HP:0002497"
+    assert nothing == ()
+    assert (derived.hpo_id, derived.method) == ("HP:0001251", Method.VARIANT)
