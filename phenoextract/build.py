@@ -6,6 +6,7 @@ import csv
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import re
 import shutil
@@ -125,7 +126,11 @@ def obo_release(obo: Path) -> str:
 def read_lexicon(path: Path) -> list[tuple[str, str, Scope, str, tuple[str, ...]]]:
     """Read a lexicon table as (synonym, id, scope, type, context words); raises ConfigError naming the line."""
     rows = []
-    with path.open(encoding="utf-8", newline="") as lines:
+    try:
+        content = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a readable lexicon in UTF-8 ({type(error).__name__})") from None
+    with io.StringIO(content, newline="") as lines:
         table = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
         header = next(table, [])
         if header != _LEXICON_COLUMNS:
@@ -134,6 +139,8 @@ def read_lexicon(path: Path) -> list[tuple[str, str, Scope, str, tuple[str, ...]
             if len(row) != len(_LEXICON_COLUMNS):
                 raise ConfigError(f"{path}:{table.line_num}: {len(row)} columns instead of {len(_LEXICON_COLUMNS)}")
             synonym, hpo_id, scope, kind, context, _ = row
+            if not synonym.strip():
+                raise ConfigError(f"{path}:{table.line_num}: the synonym is empty")
             if scope not in Scope.__members__:
                 raise ConfigError(f"{path}:{table.line_num}: unknown scope {scope!r}")
             near = tuple(word.strip() for word in context.split(",") if word.strip())
@@ -147,7 +154,10 @@ def _read_obo(obo: Path) -> tuple[str, list[list[Any]], dict[str, str], list[str
     release = obo_release(obo)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pronto warns of oddities in hp.obo that do not concern us
-        source = Ontology(str(obo))
+        try:
+            source = Ontology(str(obo))
+        except Exception as error:  # pronto raises whatever its parser met
+            raise ConfigError(f"{obo}: not a sound OBO file ({type(error).__name__})") from None
     terms: list[list[Any]] = []
     replaced: dict[str, str] = {}
     obsolete: list[str] = []

@@ -25,6 +25,7 @@ _LABEL, _SOFT, _HARD = (
     int(Gap.HARD),
 )  # looking an enum's member up is slow in the innermost loops
 _FURTHER = 12  # sentences in which a word of context counts if none stands nearer
+_AMBIGUOUS = "the abbreviation has more than one meaning"
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
@@ -123,7 +124,7 @@ class Recognizer:
                 return self._content(read, fuzzy=True)
             if not folded.isalpha() or (capitalised and len(word) < _NAMES_FUZZY_FROM):
                 return _Word(_UNKNOWN, 0, 0, 0, 0, False)
-            corrected = self._spelling.correct(plain_form(word))
+            corrected = self._spelling.correct(plain_form(word)) or self._spelling.correct(folded)
             if corrected is None:
                 return _Word(_UNKNOWN, 0, 0, 0, 0, False)
             return self._content(normalise(corrected), fuzzy=True)
@@ -394,7 +395,17 @@ class Recognizer:
 
     def _mention(self, tokens: Tokens, hit: _Hit) -> Mention:
         spans = tuple(Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces)
-        return Mention(spans, hit.candidates, not_coded=NotCoded.DIAGNOSIS if hit.diagnosis else None)
+        if hit.diagnosis:
+            return Mention(spans, (), not_coded=NotCoded.DIAGNOSIS)
+        return Mention(spans, hit.candidates, review=_AMBIGUOUS if self._is_tie(hit.candidates) else None)
+
+    def _is_tie(self, candidates: Sequence[Candidate]) -> bool:
+        """Tell whether two unrelated terms own the words equally."""
+        if len(candidates) < 2 or candidates[0].score != candidates[1].score:
+            return False
+        first, second = candidates[:2]
+        tied = first.method is second.method is Method.ABBREVIATION
+        return tied and not self._index.ontology.are_kin(first.hpo_id, second.hpo_id)
 
 
 @lru_cache(maxsize=1)

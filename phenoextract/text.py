@@ -59,7 +59,7 @@ _ABBREVIATED = frozenset(
     "lt".split()
 )
 _PLAIN_GAPS = {"": Gap.SPACE, " ": Gap.SPACE, "  ": Gap.SPACE, "-": Gap.SPACE, ", ": Gap.SOFT, ". ": Gap.SENTENCE}
-_LIST_MARK = re.compile(r"\n\s*(?:[-•*·–>]|\(?\d{1,2}[.)]|\(?[a-z][.)])?\s*$")
+_SPOKEN = frozenset({"new", "New", "full", "Full"})  # words with which dictated punctuation begins
 
 
 def _classify(gap: str) -> Gap:
@@ -118,7 +118,7 @@ def tokenise(text: str) -> Tokens:
         append(kind)
     if words:
         sentences.append((begin, len(words)))
-        if len(sentences) < 3 and "new" in words:
+        if len(sentences) < 3 and not _SPOKEN.isdisjoint(words):
             sentences = _dictated_sentences(words, gaps, sentences)
     return Tokens(words, starts, ends, gaps, sentences)
 
