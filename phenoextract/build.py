@@ -222,11 +222,11 @@ def _collect_names(
         for text, hpo_id, scope, kind, near in lexicon
         if replaced.get(hpo_id, hpo_id) in phenotypes
     ]
-    gated = {fold(text) for text, _, _, _, near in own if near}
+    gated = {text.lower() for text, _, _, _, near in own if near}
     names: dict[tuple[str, str], Name] = {}
 
     def add(text: str, hpo_id: str, scope: Scope, method: Method, near: tuple[str, ...] = ()) -> None:
-        names.setdefault((fold(text), hpo_id), Name(text, hpo_id, scope, method, near))
+        names.setdefault((text.lower(), hpo_id), Name(text, hpo_id, scope, method, near))
 
     for text, hpo_id, scope, kind, near in own:
         add(text, hpo_id, scope, Method.ABBREVIATION if kind == "abbreviation" else Method.UK_LEXICON, near)
@@ -237,12 +237,12 @@ def _collect_names(
         strings += [(text, Scope(scope), Method.SYNONYM, kind) for text, scope, kind in synonyms]
         for text, scope, method, synonym_type in strings:
             if (
-                fold(text) in suppressed
+                text.lower() in suppressed
                 or normalise(text) in suppressed
-                or (fold(text) in gated and method is not Method.LABEL)
+                or (text.lower() in gated and method is not Method.LABEL)
             ):
                 continue
-            near = tuple(context.get(text, context.get(fold(text), ())))
+            near = tuple(context.get(text, context.get(text.lower(), ())))
             if label.startswith("Fractured ") and text.lower().startswith("bone "):
                 continue  # a slip of the ontology for "broken"
             short = synonym_type == "abbreviation" or (len(text) <= 5 and text.isupper())
