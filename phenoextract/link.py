@@ -150,5 +150,5 @@ def _same_order(own: Sequence[str], roots: Sequence[str]) -> bool:
 def _same_case(name: str, words: Sequence[str]) -> bool:
     """Tell whether an abbreviation is written as such: in its own case, a plural s aside."""
     written = "".join(words)
-    own = "".join(tokenise(name).words)
+    own = "".join(word for word in tokenise(name).words if fold(word) not in function_words())
     return written == own or (written.endswith("s") and written[:-1] == own)

@@ -129,6 +129,13 @@ def test_pipeline_asserts_spans_that_a_caller_names(real: Extractor) -> None:
     assert real.assert_spans(Document("b", "..."), [Span(0, 2)])[0].status is Status.PRESENT
 
 
+def test_pipeline_links_nearly_every_label_to_its_own_term(real: Extractor) -> None:
+    labels = [term for term in real.ontology if real.ontology.is_phenotype(term.id)]
+    linked = real.link([term.label for term in labels])
+    lost = [term.label for term, found in zip(labels, linked, strict=True) if term.id not in {c.hpo_id for c in found}]
+    assert len(lost) < 0.006 * len(labels), lost[:20]  # bare numbers and everyday words
+
+
 def test_pipeline_links_phrases_best_first(real: Extractor) -> None:
     (linked,) = real.link(["short hands and feet"])
     assert {candidate.label for candidate in linked} >= {"Short foot"}
