@@ -99,6 +99,21 @@ def test_build_refuses_what_is_no_release_and_keeps_the_old_index(tmp_path: Path
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("id: HP:0000508", "id HP:0000508"),
+        ("is_a: HP:0002808", "is_a: HP:7777777"),
+    ],
+)
+def test_build_refuses_an_ontology_with_a_flaw(tmp_path: Path, old: str, new: str) -> None:
+    obo = tmp_path / "bad.obo"
+    obo.write_text(TOY_OBO.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(ConfigError, match=r"bad\.obo"):
+        build_index(obo, tmp_path / "toy", lexicon=TOY_LEXICON)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.obo"]
+
+
 @pytest.mark.parametrize("missing", ["none.obo", "."])
 def test_build_refuses_a_missing_file_and_a_folder(tmp_path: Path, missing: str) -> None:
     with pytest.raises(ConfigError):

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import phenoextract
 from phenoextract import Document, ExtractConfig, Extractor
 from phenoextract.errors import ConfigError, DocumentTooLong
 from phenoextract.index import load_index
@@ -44,8 +43,8 @@ SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 @pytest.fixture(scope="module")
-def real() -> Extractor:
-    return phenoextract.load()
+def real(real_extractor: Extractor) -> Extractor:
+    return real_extractor
 
 
 def statuses(report: Report) -> set[tuple[str, Status]]:
