@@ -39,7 +39,23 @@ _AUXILIARY = frozenset(
 )
 _PREDICATE = frozenset({"noted", "seen", "present", "persists", "persisted", "observed", "found", "evident"})
 _DENIED = frozenset({"no", "neither", "none", "without"})
-_ASSERTING = frozenset({"mild", "moderate", "severe", "some", "slight", "marked", "normal", "a", "an", "occasional"})
+_ASSERTING = frozenset(
+    {
+        "mild",
+        "moderate",
+        "severe",
+        "some",
+        "slight",
+        "marked",
+        "normal",
+        "a",
+        "an",
+        "occasional",
+        "left",
+        "right",
+        "bilateral",
+    }
+)
 _FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant", "obvious", "of", "true", "frank"})
 _COPULA = frozenset({"is", "are", "was", "were"})
 _ASKING = frozenset(
@@ -334,6 +350,9 @@ def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int,
     """Find the relative that a finding belongs to: the subject before it, or "in his mother" behind it."""
     if not subject.relatives:
         return None
+    owner = sentence.word(first - 1) if first > sentence.begin else ""
+    if owner in ("his", "her") and carried is None and _PRONOUN[owner] == subject.gender:
+        return None  # "Mum showed me a video of his seizures"
     kinds = ("kin.words", "kin.children", "kin.patient")
     gaps = sentence.tokens.gaps
     followed = False

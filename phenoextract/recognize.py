@@ -352,7 +352,11 @@ class Recognizer:
         for position, word in enumerate(tokens.words):
             places.setdefault(word, []).append(position)
         redefined: set[int] = set()
+        defined: set[str] = set()
         for short, long_first, long_last, place in _definitions(text, tokens):
+            if short in defined:
+                continue
+            defined.add(short)
             hit = by_end.get(long_last)
             meant = hit is not None and hit.pieces[0][0] <= long_first + 1 and hit.pieces[0][0] >= long_first - 1
             uses = [*places.get(short, ()), *places.get(short + "s", ())]

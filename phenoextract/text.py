@@ -55,7 +55,7 @@ class Tokens:
 
 
 _ABBREVIATED = frozenset(
-    "dr mr mrs ms prof st vs eg ie e g i approx fig no cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt "
+    "dr mr mrs ms prof st vs eg ie e g i approx fig cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt "
     "lt".split()
 )
 _PLAIN_GAPS = {"": Gap.SPACE, " ": Gap.SPACE, "  ": Gap.SPACE, "-": Gap.SPACE, ", ": Gap.SOFT, ". ": Gap.SENTENCE}
@@ -150,6 +150,8 @@ def _ends_sentence(before: str, after: str, gap: str) -> bool:
     """Tell a full stop from the dot of an abbreviation, an initial or a number."""
     if "!" in gap or "?" in gap:
         return "?" not in gap or not gap.startswith(" ")
+    if before.lower() == "no":
+        return not after[0].isdigit()  # "no. 3", but "seizures: no. Ptosis: yes."
     return not (before.lower() in _ABBREVIATED or (len(before) == 1 and before.isalpha() and after[0].isupper()))
 
 
