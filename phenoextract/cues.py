@@ -154,13 +154,15 @@ def _find(
     table: dict[str, list[tuple[tuple[str, ...], str]]], words: list[str], begin: int, names: set[int]
 ) -> list[CueHit]:
     cues: list[CueHit] = []
-    place = 0
-    while place < len(words):
+    free = 0
+    for place in [place for place, word in enumerate(words) if word in table]:
+        if place < free:
+            continue
         step = 1
-        for phrase, kind in table.get(words[place], ()):
+        for phrase, kind in table[words[place]]:
             if (step == 1 or len(phrase) == step) and tuple(words[place : place + len(phrase)]) == phrase:
                 step = len(phrase)
                 if begin + place not in names or begin + place + step - 1 not in names:
                     cues.append(CueHit(kind, begin + place, begin + place + step - 1))
-        place += step
+        free = place + step
     return cues

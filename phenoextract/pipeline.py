@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.metadata
 import json
@@ -114,4 +115,7 @@ def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extr
 
     Raises ArtefactMissing, ArtefactCorrupt or ArtefactMismatch, each with the command that mends it.
     """
-    return Extractor(load_index(index), config)
+    extractor = Extractor(load_index(index), config)
+    gc.collect()
+    gc.freeze()  # the index lives as long as the process: the collector need not walk it again and again
+    return extractor

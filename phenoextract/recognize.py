@@ -348,9 +348,6 @@ class Recognizer:
             return []
         added: list[_Hit] = []
         by_end = {hit.pieces[-1][1]: hit for hit in sorted(hits, key=lambda h: h.size) if len(hit.pieces) == 1}
-        places: dict[str, list[int]] = {}
-        for position, word in enumerate(tokens.words):
-            places.setdefault(word, []).append(position)
         redefined: set[int] = set()
         defined: set[str] = set()
         for short, long_first, long_last, place in _definitions(text, tokens):
@@ -359,7 +356,8 @@ class Recognizer:
             defined.add(short)
             hit = by_end.get(long_last)
             meant = hit is not None and hit.pieces[0][0] <= long_first + 1 and hit.pieces[0][0] >= long_first - 1
-            uses = [*places.get(short, ()), *places.get(short + "s", ())]
+            forms = (short, short + "s")
+            uses = [position for position, word in enumerate(tokens.words) if word in forms]
             redefined.update(uses)
             if meant and hit is not None:
                 best = hit.candidates[0]
