@@ -277,14 +277,10 @@ class Recognizer:
             if end < len(right) and look[right[end]].longest > 1 and end < 2 and piece[0] in covered:
                 continue
             for length in range(min(3, len(left) - 1), 0, -1):
-                for start in range(max(0, len(left) - 1 - length), -1, -1):
+                for start in range(len(left) - 1 - length, -1, -1):
                     head = left[start : start + length]
-                    if start + length >= len(left):
-                        continue
                     hit = self._joined(tokens, look, head, piece, piece, covered)
-                    if hit is not None and not self._conjoined(tokens, head[-1], piece[0]) and _in_order(hit, tokens):
-                        hit = None
-                    if hit is not None:
+                    if hit is not None and (self._conjoined(tokens, head[-1], piece[0]) or not _in_order(hit, tokens)):
                         return [hit]
         return []
 

@@ -62,6 +62,7 @@ _PLAIN_GAPS = {"": Gap.SPACE, " ": Gap.SPACE, "  ": Gap.SPACE, "-": Gap.SPACE, "
 _SPOKEN = frozenset({"new", "New", "full", "Full"})  # words with which dictated punctuation begins
 
 
+@lru_cache(maxsize=4096)
 def _classify(gap: str) -> Gap:
     """Class a gap that is not one of the commonest strings."""
     if "\n" in gap or "\r" in gap:
@@ -80,9 +81,6 @@ def _classify(gap: str) -> Gap:
     if gap.isspace():
         return Gap.SPACE if len(gap) < 4 else Gap.HARD
     return Gap.SPACE if set(gap) <= set("-'’\"“”‘ \u00a0\u2010\u2011*") else Gap.SOFT
-
-
-_classify = lru_cache(maxsize=4096)(_classify)
 
 
 def tokenise(text: str) -> Tokens:
