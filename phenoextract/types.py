@@ -7,6 +7,7 @@ are left out of every repr, so that a traceback or a log line cannot leak them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 SCHEMA_VERSION = "1"
@@ -211,3 +212,29 @@ class Report:
     annotations: tuple[Annotation, ...]
     provenance: Provenance
     schema: str = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """A code of a code system, as FHIR writes it."""
+
+    system: str
+    code: str
+    display: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Who confirmed the features of a report, when, and for which test request; it holds no letter text.
+
+    `version` counts from 1 with every correction; `patient_ref` is a pseudonym; `confirmed_at` has a time zone.
+    """
+
+    request_id: str
+    version: int
+    patient_ref: str
+    confirmed_by: str
+    confirmed_at: datetime
+    test: Coding | None
+    letter_sha256: str
+    letter_type: str | None
