@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from phenoextract.ontology import Ontology, Term
 from phenoextract.types import (
     Annotation,
     Candidate,
+    Coding,
+    Confirmation,
     Cue,
     Document,
     Feature,
@@ -171,6 +175,21 @@ def report() -> Report:
             config_sha256="4" * 64,
             encoder_sha256=None,
         ),
+    )
+
+
+@pytest.fixture
+def confirmation() -> Confirmation:
+    """Give who confirmed `report`, and for which test."""
+    return Confirmation(
+        request_id="request-1",
+        version=1,
+        patient_ref="P-0001",
+        confirmed_by="a.clerk",
+        confirmed_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        test=Coding("https://fhir.nhs.uk/CodeSystem/England-DigitalGenomicTestService", "TP001", "A test package"),
+        letter_sha256=sha256(LETTER.encode()).hexdigest(),
+        letter_type="Clinic letter",
     )
 
 

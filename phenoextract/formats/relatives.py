@@ -1,0 +1,69 @@
+"""The relatives that letters name, as codes of HL7 v3 RoleCode (https://terminology.hl7.org/CodeSystem-v3-RoleCode.html).
+
+The codes say no more than the letter: "mother" is MTH, which covers the natural mother (NMTH) and any other.
+"""
+
+from __future__ import annotations
+
+from phenoextract.types import Annotation, Coding, Cue
+
+_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
+_WORDS = {
+    ("MTH", "mother"): "mother mothers mum mums mummy mam mom",
+    ("FTH", "father"): "father fathers dad dads daddy",
+    ("PRN", "parent"): "parent parents",
+    ("STPFTH", "stepfather"): "stepfather",
+    ("SIS", "sister"): "sister sisters",
+    ("BRO", "brother"): "brother brothers",
+    ("HSIS", "half-sister"): "half-sister",
+    ("HBRO", "half-brother"): "half-brother",
+    ("SIB", "sibling"): "sibling siblings sib sibs",
+    ("TWIN", "twin"): "twin",
+    ("SON", "son"): "son sons",
+    ("DAU", "daughter"): "daughter daughters",
+    ("CHILD", "child"): "child children",
+    ("GRMTH", "grandmother"): "grandmother grandmothers grandma gran granny nan nana nanna",
+    ("GRFTH", "grandfather"): "grandfather grandfathers granddad grandad",
+    ("GRPRN", "grandparent"): "grandparent grandparents",
+    ("MGRMTH", "maternal grandmother"): "mgm",
+    ("MGRFTH", "maternal grandfather"): "mgf",
+    ("PGRMTH", "paternal grandmother"): "pgm",
+    ("PGRFTH", "paternal grandfather"): "pgf",
+    ("GRNDSON", "grandson"): "grandson",
+    ("GRNDDAU", "granddaughter"): "granddaughter",
+    ("AUNT", "aunt"): "aunt aunts auntie",
+    ("UNCLE", "uncle"): "uncle uncles",
+    ("COUSN", "cousin"): "cousin cousins",
+    ("NEPHEW", "nephew"): "nephew nephews",
+    ("NIECE", "niece"): "niece nieces",
+    ("WIFE", "wife"): "wife",
+    ("HUSB", "husband"): "husband",
+    ("SIGOTHR", "significant other"): "partner",
+    ("EXT", "extended family member"): "great-aunt great-uncle",
+}
+_CODINGS = {word: Coding(_SYSTEM, code, display) for (code, display), words in _WORDS.items() for word in words.split()}
+_UNNAMED = Coding(_SYSTEM, "FAMMEMB", "family member")
+_ONE_ONLY = frozenset({"MTH", "FTH", "MGRMTH", "MGRFTH", "PGRMTH", "PGRFTH"})
+
+
+def relative(annotation: Annotation) -> Coding:
+    """Give the relative that a finding in the family is said of; FAMMEMB if the letter does not name one."""
+    cue = _cue(annotation)
+    return _CODINGS[_word(cue)] if cue else _UNNAMED
+
+
+def person(annotation: Annotation) -> tuple[str, int]:
+    """Give what is equal for two findings only if they are of one person.
+
+    There is one mother; two brothers are the same brother only where the same word of the letter names him.
+    """
+    code, cue = relative(annotation).code, _cue(annotation)
+    return code, -1 if code in _ONE_ONLY else cue.start if cue else annotation.start
+
+
+def _cue(annotation: Annotation) -> Cue | None:
+    return next((cue for cue in annotation.cues if _word(cue) in _CODINGS), None)
+
+
+def _word(cue: Cue) -> str:
+    return cue.text.lower().replace("’", "'").removesuffix("'s")
