@@ -1,0 +1,90 @@
+"""Who is asking, and what they may do."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from phenoextract_api.problems import Problem
+from phenoextract_api.settings import Settings, is_loopback
+
+_FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+class Role(StrEnum):
+    """What an actor may do; an admin may not confirm unless also a clerk."""
+
+    CLERK = "clerk"
+    PIPELINE = "pipeline"
+    RESEARCHER = "researcher"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking: a name for the audit, and roles."""
+
+    name: str
+    roles: frozenset[Role]
+
+
+def local_actor() -> Actor:
+    """Give the user of this machine, who has every role."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        name = "local"
+    return Actor(name, frozenset(Role))
+
+
+def is_local(request: Request, settings: Settings) -> bool:
+    """Tell whether a request was made on this machine to a service that only this machine can reach.
+
+    A request that a proxy forwarded does not count, nor one that names another host (DNS rebinding).
+    """
+    return (
+        settings.open_to_this_machine
+        and request.client is not None
+        and is_loopback(request.client.host)
+        and is_loopback(request.url.hostname or "")
+        and not any(name in request.headers for name in _FORWARDING)
+    )
+
+
+def identify(request: Request) -> Actor | None:
+    """Give who is asking, or None if they do not say; raises Problem 401 for credentials that are not valid."""
+    if is_local(request, request.app.state.services.settings):
+        return local_actor()
+    return None
+
+
+def current_actor(request: Request) -> Actor:
+    """Give who is asking; raises Problem 401 if they do not say."""
+    actor = identify(request)
+    if actor is None:
+        raise Problem(
+            401,
+            "not_authenticated",
+            "send an API key or a token as: Authorization: Bearer …",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return actor
+
+
+CurrentActor = Annotated[Actor, Depends(current_actor)]
+
+
+def require(*roles: Role) -> Callable[[Actor], Actor]:
+    """Make a dependency that gives who is asking if they have one of the roles, and else raises Problem 403."""
+
+    def check(actor: CurrentActor) -> Actor:
+        if actor.roles.isdisjoint(roles):
+            raise Problem(403, "not_permitted", f"this needs the role {' or '.join(roles)}")
+        return actor
+
+    return check

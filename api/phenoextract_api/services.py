@@ -1,0 +1,52 @@
+"""What the routes work with: made once when a worker process starts, kept at `app.state.services`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from phenoextract import Extractor
+from phenoextract.ontology import Ontology
+from phenoextract_api.coding import Coder
+from phenoextract_api.problems import Problem
+from phenoextract_api.settings import Settings
+from phenoextract_api.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The extractor behind its queue, and the store; None where neither requests nor API keys are kept."""
+
+    settings: Settings
+    coder: Coder
+    store: Store | None
+
+    @property
+    def extractor(self) -> Extractor:
+        """The extractor itself, for what is quick."""
+        return self.coder.extractor
+
+    @property
+    def ontology(self) -> Ontology:
+        """The ontology of the loaded index."""
+        return self.coder.extractor.ontology
+
+
+def services(request: Request) -> Services:
+    """Give the services of the app that a request came to."""
+    found: Services = request.app.state.services
+    return found
+
+
+def open_store_of(request: Request) -> Store:
+    """Give the store; raises Problem 404 where the installation keeps no requests."""
+    store = services(request).store
+    if store is None:
+        raise Problem(404, "requests_disabled", "this installation keeps no requests")
+    return store
+
+
+CurrentServices = Annotated[Services, Depends(services)]
+CurrentStore = Annotated[Store, Depends(open_store_of)]
