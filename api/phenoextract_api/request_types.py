@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from phenoextract.errors import PhenoextractError
-from phenoextract.types import Coding, Document, Feature, NotCoded, Report, Status
+from phenoextract.types import Coding, Document, NotCoded, Report, Status
 
 
 class RequestError(PhenoextractError):
@@ -120,7 +120,7 @@ class Decision:
     note      note, and suggestion_id unless it is on the whole request
 
     replace, status, severity and add also accept. An obsolete hpo_id is stored as its successor and
-    `obsolete_id` says which was given; callers leave `obsolete_id` out.
+    `obsolete_id` says which was given. `label` and `obsolete_id` are filled in by `decide`: callers leave them out.
     """
 
     kind: Kind
@@ -130,6 +130,7 @@ class Decision:
     start: int | None = None
     end: int | None = None
     note: str | None = field(default=None, repr=False)
+    label: str | None = None
     obsolete_id: str | None = None
 
 
@@ -161,6 +162,8 @@ class Suggestion:
     label: str | None
     status: Status
     severity: str | None
+    onset: str | None
+    modifiers: tuple[str, ...]
     proposed_hpo_id: str | None
     proposed_label: str | None
     proposed_status: Status | None
@@ -181,7 +184,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """One line of the queue."""
+    """One line of the queue: a version of a request. `undecided` and `coded` count suggestions and features."""
 
     id: str
     version: int
@@ -204,9 +207,10 @@ class RequestSummary:
 class Request:
     """One version of a request with its letter, its proposals and what has been decided.
 
-    `summary` says who, when, state and etag. `coded` holds the features as they would be confirmed now (as they were
-    confirmed, for a confirmed version). `confirmed_version` is the version that an export would give, None if there
-    is none yet. `can_undo` tells whether a decision of this version can be taken back.
+    `summary` says who, when, state and etag. `coded` is the report that confirming would give now (that was confirmed,
+    for a confirmed version): accepted features alone, with evidence indexing its own annotations.
+    `confirmed_version` is the version that an export would give, None if there is none yet. `can_undo` tells whether
+    a decision of this version can be taken back.
     """
 
     summary: RequestSummary
@@ -214,7 +218,7 @@ class Request:
     report: Report
     suggestions: tuple[Suggestion, ...]
     notes: tuple[Decided, ...]
-    coded: tuple[Feature, ...]
+    coded: Report
     confirmed_version: int | None
     versions: tuple[Version, ...]
     can_undo: bool
