@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phenoextract.formats import csv
-from phenoextract.types import Report
+from phenoextract.types import Confirmation, Report
 
 
 def _rows(text: str) -> list[dict[str, str]]:
@@ -43,3 +43,10 @@ def test_csv_no_cell_is_a_formula_and_none_is_lost(report: Report, text: str, pr
     for column in ("doc_id", "text", "section", "review_reason"):
         assert row[column].removeprefix("'") == hostile.removeprefix("'")
         assert not row[column].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+
+
+def test_csv_names_who_confirmed(report: Report, confirmation: Confirmation) -> None:
+    rows = _rows(csv.render([report], confirmation=replace(confirmation, patient_ref="=P")))
+    assert {(row["patient_ref"], row["reviewer"], row["reviewed_at"]) for row in rows} == {
+        ("'=P", "a.clerk", "2026-03-01T09:30:00+00:00")
+    }

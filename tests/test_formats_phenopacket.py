@@ -9,7 +9,7 @@ from phenopackets import Phenopacket
 
 from phenoextract.formats import phenopacket
 from phenoextract.ontology import Ontology, Term
-from phenoextract.types import Document, Report
+from phenoextract.types import Confirmation, Document, Report
 
 CREATED = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -80,3 +80,23 @@ def test_phenopacket_labels_severity_onset_and_modifiers(report: Report) -> None
 def test_phenopacket_time_is_utc(report: Report) -> None:
     summer = CREATED.astimezone(timezone(timedelta(hours=1)))
     assert phenopacket.render(report, created=summer) == phenopacket.render(report, created=CREATED)
+
+
+def test_phenopacket_of_a_confirmed_request_golden(
+    report: Report, confirmation: Confirmation, golden: Callable[[str, str], None]
+) -> None:
+    golden("confirmed.phenopacket.json", phenopacket.render(report, confirmation=confirmation, indent=2) + "\n")
+
+
+def test_phenopacket_names_who_confirmed_which_letter(report: Report, confirmation: Confirmation) -> None:
+    packet = _parse(phenopacket.render(report, confirmation=confirmation))
+    assert packet.subject.id == "P-0001"
+    assert packet.meta_data.submitted_by == "a.clerk"
+    assert packet.meta_data.created.ToJsonString() == "2026-03-01T09:30:00Z"
+    (letter,) = packet.meta_data.external_references
+    assert letter.id.startswith("ni:///sha-256;")
+    assert letter.description == "Clinic letter"
+    assert {one.evidence_code.id for feature in packet.phenotypic_features for one in feature.evidence} == {
+        "ECO:0000352"
+    }
+    assert report.id not in phenopacket.render(report, confirmation=confirmation)

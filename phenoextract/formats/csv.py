@@ -1,7 +1,7 @@
 """Reports as one flat table: a row for each place in a letter that supports a proposed term.
 
-Cells that a spreadsheet would take for a formula are made harmless with a leading apostrophe. Columns that
-only a later step can fill (patient_ref, temporality, reviewer, reviewed_at) stay empty.
+Cells that a spreadsheet would take for a formula are made harmless with a leading apostrophe. `temporality` is
+always empty, and patient_ref, reviewer and reviewed_at are without a confirmation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-from phenoextract.types import Report, Status
+from phenoextract.types import Confirmation, Report, Status
 
 COLUMNS = (
     "doc_id",
@@ -42,16 +42,28 @@ COLUMNS = (
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def render(reports: Iterable[Report], *, bom: bool = False) -> str:
-    r"""Give the reports as CSV (RFC 4180, lines end in \r\n); `bom` starts it with the mark that Excel wants."""
+def render(reports: Iterable[Report], *, bom: bool = False, confirmation: Confirmation | None = None) -> str:
+    r"""Give the reports as CSV (RFC 4180, lines end in \r\n); `bom` starts it with the mark that Excel wants.
+
+    `confirmation` says who confirmed all of the reports.
+    """
     out = io.StringIO(newline="")
     if bom:
         out.write("\ufeff")
     writer = csv.DictWriter(out, COLUMNS, restval="")
     writer.writeheader()
+    reviewed = _reviewed(confirmation) if confirmation else {}
     for report in reports:
-        writer.writerows(_rows(report))
+        writer.writerows(row | reviewed for row in _rows(report))
     return out.getvalue()
+
+
+def _reviewed(confirmation: Confirmation) -> dict[str, str | int | float]:
+    return {
+        "patient_ref": _harmless(confirmation.patient_ref),
+        "reviewer": _harmless(confirmation.confirmed_by),
+        "reviewed_at": confirmation.confirmed_at.isoformat(),
+    }
 
 
 def _rows(report: Report) -> Iterator[dict[str, str | int | float]]:

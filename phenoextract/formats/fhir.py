@@ -20,6 +20,7 @@ from typing import Literal
 
 from phenoextract.formats.facts import facts
 from phenoextract.formats.fhir_audit import Resource, instant, provenance
+from phenoextract.formats.pointers import document_uri, place
 from phenoextract.formats.relatives import person, relative
 from phenoextract.ontology import HPO_CITATION
 from phenoextract.purpose import INTENDED_PURPOSE
@@ -163,7 +164,7 @@ def _observation(
         made["issued"] = instant(confirmation.confirmed_at)
     made["valueCodeableConcept"] = _concept(polarity[feature.status])
     made["derivedFrom"] = [
-        {"reference": f"urn:uuid:{_document_id(report, confirmation)}", "display": _place(annotation)}
+        {"reference": f"urn:uuid:{_document_id(report, confirmation)}", "display": place(annotation)}
         for annotation in evidence
     ] or [{"reference": f"urn:uuid:{_document_id(report, confirmation)}"}]
     qualifiers: list[tuple[tuple[str, str], str | None]] = [(_SEVERITY, feature.severity), (_ONSET, feature.onset)]
@@ -250,7 +251,7 @@ def _document_reference(report: Report, confirmation: Confirmation | None, lette
         "status": "current",
     }
     if confirmation:
-        made["identifier"] = [{"system": _URI, "value": _digest_name(confirmation.letter_sha256)}]
+        made["identifier"] = [{"system": _URI, "value": document_uri(confirmation.letter_sha256)}]
         if confirmation.letter_type:
             made["type"] = {"text": confirmation.letter_type}
     else:
@@ -307,17 +308,8 @@ def _urn(resource: Resource) -> str:
     return f"urn:uuid:{resource['id']}"
 
 
-def _digest_name(sha256: str) -> str:
-    """Give a digest as the name of what it is the digest of (RFC 6920)."""
-    return "ni:///sha-256;" + base64.urlsafe_b64encode(bytes.fromhex(sha256)).decode("ascii").rstrip("=")
-
-
 def _patient(confirmation: Confirmation | None, subject: str) -> Resource:
     return {"type": "Patient", "identifier": {"value": confirmation.patient_ref if confirmation else subject}}
-
-
-def _place(annotation: Annotation) -> str:
-    return f"#char={annotation.start},{annotation.end}"  # RFC 5147: code points, half-open
 
 
 def _tag(item: str) -> Resource:
