@@ -54,29 +54,30 @@ def render(reports: Iterable[Report], *, bom: bool = False, confirmation: Confir
     writer.writeheader()
     reviewed = _reviewed(confirmation) if confirmation else {}
     for report in reports:
-        writer.writerows(row | reviewed for row in _rows(report))
+        writer.writerows(row | reviewed for row in rows(report))
     return out.getvalue()
 
 
 def _reviewed(confirmation: Confirmation) -> dict[str, str | int | float]:
     return {
-        "patient_ref": _harmless(confirmation.patient_ref),
-        "reviewer": _harmless(confirmation.confirmed_by),
+        "patient_ref": harmless(confirmation.patient_ref),
+        "reviewer": harmless(confirmation.confirmed_by),
         "reviewed_at": confirmation.confirmed_at.isoformat(),
     }
 
 
-def _rows(report: Report) -> Iterator[dict[str, str | int | float]]:
+def rows(report: Report) -> Iterator[dict[str, str | int | float]]:
+    """Give a report's rows; columns that are empty are left out."""
     for feature in report.features:
         for annotation in (report.annotations[index] for index in feature.evidence):
             yield {
-                "doc_id": _harmless(report.id),
+                "doc_id": harmless(report.id),
                 "start": annotation.start,
                 "end": annotation.end,
-                "text": _harmless(annotation.text),
-                "section": _harmless(annotation.section),
+                "text": harmless(annotation.text),
+                "section": harmless(annotation.section),
                 "hpo_id": feature.hpo_id,
-                "hpo_label": _harmless(feature.label),
+                "hpo_label": harmless(feature.label),
                 "polarity": "absent" if feature.status is Status.ABSENT else "present",
                 "experiencer": "family" if feature.status is Status.FAMILY else "patient",
                 "certainty": "uncertain" if feature.status is Status.UNCERTAIN else "certain",
@@ -89,9 +90,10 @@ def _rows(report: Report) -> Iterator[dict[str, str | int | float]]:
                 "status": feature.status.value,
                 "modifiers": " ".join(feature.modifiers),
                 "needs_review": "yes" if annotation.needs_review else "no",
-                "review_reason": _harmless(annotation.review_reason or ""),
+                "review_reason": harmless(annotation.review_reason or ""),
             }
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
+    """Give a cell that no spreadsheet takes for a formula."""
     return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
