@@ -28,6 +28,7 @@ _INTRODUCTION = 800  # characters in which a letter says who it is about
 
 _PRESENT = Assertion(Status.PRESENT)
 _UNQUALIFIED = (Status.PRESENT, Status.ABSENT)  # what a mention's own status overrules
+_SELF_EVIDENT = {Status.UNCERTAIN: "measurement", Status.ABSENT: "normality"}  # the cue that such a mention is
 _PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
 _SELF = frozenset({"patient", "proband", "you", "i", "himself", "herself"})
 _OWNER = frozenset({"his", "her", "your", "their", "my", "s", "one", "maternal", "paternal"})
@@ -144,16 +145,18 @@ def decide(
             sentence = read_sentence(text, tokens, begin, end, section, names)
             read[number] = (sentence, _carried_kin(sentence, number, subject))
         sentence, carried = read[number]
-        decisions.append(_measured(mention, _decide(sentence, subject, carried, mention, first, last), text))
+        decisions.append(_self_evident(mention, _decide(sentence, subject, carried, mention, first, last), text))
     return decisions
 
 
-def _measured(mention: Mention, decision: Assertion, text: str) -> Assertion:
-    """Let a borderline measurement make a finding uncertain that nothing else qualifies."""
+def _self_evident(mention: Mention, decision: Assertion, text: str) -> Assertion:
+    """Let what a phrase itself says, a borderline measure or normality, decide where nothing else qualifies it."""
     if mention.status is None or decision.not_coded is not None or decision.status not in _UNQUALIFIED:
         return decision
-    cue = Cue("measurement", mention.start, mention.end, text[mention.start : mention.end])
-    return Assertion(mention.status, (cue,) if mention.status is Status.UNCERTAIN else ())
+    kind = _SELF_EVIDENT.get(mention.status)
+    if kind is None:
+        return Assertion(mention.status)
+    return Assertion(mention.status, (Cue(kind, mention.start, mention.end, text[mention.start : mention.end]),))
 
 
 def _words(tokens: Tokens, spans: Sequence[Span]) -> tuple[int, int]:

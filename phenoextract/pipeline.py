@@ -16,6 +16,7 @@ from phenoextract.assertion import decide, is_letter
 from phenoextract.errors import ConfigError, DocumentTooLong
 from phenoextract.index import Index, load_index
 from phenoextract.measure import find_measurements
+from phenoextract.normal_findings import NormalFindings
 from phenoextract.ontology import Ontology
 from phenoextract.recognize import Recognizer
 from phenoextract.report import annotate, features
@@ -51,6 +52,7 @@ class Extractor:
         self.config = config or ExtractConfig()
         self.ontology: Ontology = index.ontology
         self._recognise = Recognizer(index, nested=self.config.nested)
+        self._normal_findings = NormalFindings(index.ontology, self._recognise.link)
         self.provenance = Provenance(
             version=importlib.metadata.version("phenoextract"),
             hpo_release=index.manifest.hpo_release,
@@ -72,6 +74,8 @@ class Extractor:
         sections = find_sections(text)
         letter = is_letter(text, sections)
         mentions = merge(self._recognise(text, tokens, letter=letter), find_measurements(text, tokens, self.ontology))
+        if not letter:
+            mentions = merge(mentions, self._normal_findings(text, tokens))
         assertions = decide(text, tokens, sections, mentions, letter=letter)
         annotations = annotate(text, sections, mentions, assertions, review_below=self.config.review_below)
         return Report(document.id, features(text, annotations, self.ontology), annotations, self.provenance)
@@ -94,7 +98,7 @@ class Extractor:
 
 
 def merge(mentions: Sequence[Mention], measured: Sequence[Mention]) -> list[Mention]:
-    """Join mentions found by name and by measurement; a measurement replaces the names inside it."""
+    """Join mentions found by name with those found by measurement or form, which replace the names inside them."""
     if not measured:
         return list(mentions)
     taken = sorted(span for other in measured for span in other.spans)
@@ -106,8 +110,8 @@ def merge(mentions: Sequence[Mention], measured: Sequence[Mention]) -> list[Ment
 
 def _overlaps(mention: Mention, starts: Sequence[int], ends: Sequence[int]) -> bool:
     """Tell whether a mention shares text with spans whose starts and running greatest ends are given, in order."""
-    before = bisect_left(starts, mention.end)
-    return before > 0 and ends[before - 1] > mention.start
+    places = [(bisect_left(starts, span.end), span.start) for span in mention.spans]
+    return any(before > 0 and ends[before - 1] > start for before, start in places)
 
 
 def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extractor:

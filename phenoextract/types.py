@@ -111,7 +111,8 @@ class Candidate:
 class Mention:
     """A phrase that may name a phenotype: its pieces (more than one if discontinuous) and lexicon candidates.
 
-    `status` is what the phrase itself says where no negation can apply: a number is measured or it is not.
+    `status` is what the phrase itself says where no negation can apply: a number is measured or it is not, and
+    "normal lips" on an examination form denies an abnormality.
     """
 
     spans: tuple[Span, ...]
