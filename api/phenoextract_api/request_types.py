@@ -105,6 +105,7 @@ class Kind(StrEnum):
     SEVERITY = "severity"
     ADD = "add"
     NOTE = "note"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Decision:
     severity  suggestion_id, hpo_id of a severity (HP:0012824) or None for none
     add       hpo_id, status, and the half-open stretch start, end of the letter that says it, if it does
     note      note, and suggestion_id unless it is on the whole request
+    undo      recorded by the function `undo` alone
 
     replace, status, severity and add also accept. An obsolete hpo_id is stored as its successor and
     `obsolete_id` says which was given. `label` and `obsolete_id` are filled in by `decide`: callers leave them out.

@@ -32,11 +32,11 @@ _NEEDED = {
 }
 
 
-def standing(log: Iterable[Decided | None]) -> list[Decided]:
-    """Give the decisions that stand; a None in the log takes back the last before it that does."""
+def standing(log: Iterable[Decided]) -> list[Decided]:
+    """Give the decisions that stand; an undo takes back the last before it that does."""
     stand: list[Decided] = []
     for entry in log:
-        if entry is None:
+        if entry.decision.kind is Kind.UNDO:
             stand.pop()
         else:
             stand.append(entry)
@@ -125,6 +125,8 @@ def brought_up_to_date(report: Report, ontology: Ontology) -> Report:
 
 def checked(decision: Decision, current: Sequence[Suggestion], letter: str, ontology: Ontology) -> Decision:
     """Give the decision with its term's label, and an obsolete id replaced by its successor. Raises BadDecision."""
+    if decision.kind is Kind.UNDO:
+        raise BadDecision("to undo is not a decision: it has a call of its own")
     given = {name for name in _ALLOWED[Kind.ADD] | _ALLOWED[Kind.NOTE] if getattr(decision, name) is not None}
     if missing := _NEEDED[decision.kind] - given:
         raise BadDecision(f"to {decision.kind} needs {', '.join(sorted(missing))}")

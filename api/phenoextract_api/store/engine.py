@@ -174,6 +174,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def _unavailable_said() -> Iterator[None]:
+    """Turn the driver's errors of a database that is away or locked into StoreUnavailable."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
