@@ -14,7 +14,7 @@ from pathlib import Path
 
 from phenoextract.assertion import decide, is_letter
 from phenoextract.errors import ConfigError, DocumentTooLong
-from phenoextract.index import Index, load_index
+from phenoextract.index import Index, Name, load_index
 from phenoextract.measure import find_measurements
 from phenoextract.normal_findings import NormalFindings
 from phenoextract.ontology import Ontology
@@ -51,6 +51,7 @@ class Extractor:
     def __init__(self, index: Index, config: ExtractConfig | None = None) -> None:
         self.config = config or ExtractConfig()
         self.ontology: Ontology = index.ontology
+        self.names: Sequence[Name] = index.names
         self._recognise = Recognizer(index, nested=self.config.nested)
         self._normal_findings = NormalFindings(index.ontology, self._recognise.link)
         self.provenance = Provenance(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -56,3 +57,26 @@ class Spelling:
         if len(found) > 1 and found[1][1] == best[1] and found[1][0] != best[0]:
             return None
         return str(best[0])
+
+
+def nearest(word: str, words: Sequence[str]) -> list[int]:
+    """Give the places of the words that begin with the fewest typing errors from `word`, as it is being typed.
+
+    One error is allowed from four letters on and two from eight, by optimal string alignment distance; f counts
+    as ph. A word one letter longer than what was typed may be meant as a whole.
+    """
+    typed = word.replace("ph", "f")
+    limit = min(len(typed) // 4, 2)
+    if limit == 0:
+        return []
+    written = [other.replace("ph", "f") for other in words]
+    distances = np.minimum(
+        *(
+            process.cdist(
+                [typed], [other[:length] for other in written], scorer=OSA.distance, score_cutoff=limit, dtype=np.uint8
+            )[0]
+            for length in (len(typed), len(typed) + 1)
+        )
+    )
+    best = int(distances.min(initial=limit + 1))
+    return [] if best > limit else [int(place) for place in np.flatnonzero(distances == best)]

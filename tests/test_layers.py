@@ -15,7 +15,7 @@ LAYERS = [
     {"types", "errors", "rules", "purpose"},
     {"text", "ontology"},
     {"index", "sections", "cues", "spelling", "release_diff"},
-    {"build", "link", "measure", "normal_findings", "assertion", "report"},
+    {"build", "link", "term_search", "measure", "normal_findings", "assertion", "report"},
     {"recognize"},
     {"pipeline"},
     {"formats", "readers"},
