@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import random
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -108,7 +109,12 @@ def _give_back_space(store: Store) -> None:
     if store.is_sqlite:
         with closing(store.engine.raw_connection()) as connection:  # these two cannot run in a transaction
             cursor = connection.cursor()
-            cursor.execute("VACUUM")
+            try:
+                cursor.execute("VACUUM")
+            except sqlite3.OperationalError as error:
+                raise NotErased(
+                    f"the rows are deleted, but the file was not rewritten: {error}; run it again"
+                ) from None
             busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise NotErased("the log of the database is in use and was not emptied: run the command again")
