@@ -11,7 +11,8 @@ PhenoextractError
     ├── DocumentNotText
     ├── DocumentUnreadable
     ├── DocumentEncrypted
-    └── DocumentImageOnly
+    ├── DocumentImageOnly
+    └── DocumentMalformed   names the element of the message at fault
 """
 
 from __future__ import annotations
@@ -92,6 +93,24 @@ class DocumentImageOnly(DocumentError):
 
     code = "image_only"
     advice = "the PDF holds pictures and no text; run it through OCR first"
+
+
+class DocumentMalformed(DocumentError):
+    """A FHIR resource or HL7 v2 message that holds no letter that can be read.
+
+    `place` is the path of the element at fault and `problem` says what is wrong with it; neither quotes the message.
+    """
+
+    code = "malformed"
+    advice = "the message holds no letter that can be read"
+
+    def __init__(self, document_id: str, place: str, problem: str) -> None:
+        super().__init__(document_id)
+        self.place, self.problem = place, problem
+        self.args = (document_id, place, problem)
+
+    def __str__(self) -> str:
+        return f"document {self.document_id!r}: {self.code}: {self.place}: {self.problem}"
 
 
 def describe_fault(error: Exception) -> str:

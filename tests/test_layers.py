@@ -30,6 +30,7 @@ ONLY_IMPORTER = {
     "scispacy": "recognize",
     "docx": "readers",
     "pypdf": "readers",
+    "hl7": "readers",
 }
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 

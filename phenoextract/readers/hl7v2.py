@@ -1,0 +1,138 @@
+r"""HL7 v2 messages that carry a letter: MDM, ORU and REF; the only importer of hl7.
+
+The text is that of OBX-5: each TX and FT segment and each repetition is a line; an ED segment is a document of its own.
+What the sender marks as wrong or deleted (OBX-11) is left out. Lines that begin no segment belong to the one above
+them, because senders break long text without escaping it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+
+import hl7
+
+from phenoextract.errors import DocumentMalformed, DocumentNotText
+from phenoextract.readers import from_bytes
+from phenoextract.readers.text import read_text
+from phenoextract.types import Document
+
+KINDS = frozenset({"MDM", "ORU", "REF"})
+_FRAMING = bytes.maketrans(b"\x0b\x1c", b"\r\r")  # of MLLP, the minimal lower layer protocol
+_MESSAGE = re.compile(rb"(?:^|[\r\n])(?=MSH)")
+_SEGMENT = re.compile(r"(?:\r\n|\r|\n)+(?=[A-Z][A-Z0-9]{2}(?:[^\w\s]|\r|\n|$))")
+_WITHDRAWN = frozenset({"D", "W"})
+# HL7 table 0211, as far as one byte or UTF-8 makes the letters
+_CHARACTER_SETS = {
+    "ASCII": "ascii",
+    "UNICODE": "utf-8",
+    "UNICODE UTF-8": "utf-8",
+    **{f"8859/{part}": f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+}
+_LAYOUT = {"br": "\n", "sp": "\n", "ce": "\n", "sk": " "}
+
+
+def read_hl7v2(data: bytes, document_id: str) -> list[Document]:
+    """Give the documents of one or more messages; their ids are the message control ids (MSH-10).
+
+    A message of `document_id` without a control id takes that. Raises DocumentMalformed with the segment and field at
+    fault for what is no such message, holds no text, or is not in the character set of MSH-18, and the errors of
+    `phenoextract.readers` for an encapsulated file.
+    """
+    messages = [part for part in _MESSAGE.split(data.translate(_FRAMING)) if part.startswith(b"MSH")]
+    if not messages:
+        raise DocumentMalformed(document_id, "MSH", "is not there")
+    return [document for message in messages for document in _documents(message, document_id)]
+
+
+def _documents(data: bytes, document_id: str) -> Iterator[Document]:
+    text = _decode(data, document_id)
+    try:
+        message = hl7.parse("\r".join(_SEGMENT.split(text.strip())))
+        header = message.segment("MSH")
+        kind, control_id = _field(header, 9).split(message.separators[3])[0], _field(header, 10)
+        observations = [segment for segment in message if _field(segment, 0) == "OBX"]
+    except Exception:  # whatever a damaged message makes the parser raise may quote it
+        raise DocumentMalformed(document_id, "MSH", "the message cannot be taken apart") from None
+    if kind not in KINDS:
+        raise DocumentMalformed(document_id, "MSH-9", f"is none of {', '.join(sorted(KINDS))}")
+    name = control_id if control_id.isprintable() and control_id else document_id
+    lines: list[str] = []
+    files: list[bytes] = []
+    for number, segment in enumerate(observations, 1):
+        place, value_type = f"OBX[{number}]", _field(segment, 2)
+        if _field(segment, 11) in _WITHDRAWN or len(segment) < 6:
+            continue
+        for repetition in segment[5]:
+            if value_type in ("TX", "FT"):
+                lines.append(_unescape(str(repetition), message))
+            elif value_type == "ED":
+                files.append(_encapsulated(str(repetition), message, name, place))
+    body = "\n".join(lines)
+    if not body.strip() and not files:
+        raise DocumentMalformed(name, "OBX", "holds no text")
+    if "\0" in body:
+        raise DocumentNotText(name)
+    if body.strip():
+        yield Document(name, body)
+    for number, file in enumerate(files, 1 + bool(body.strip())):
+        yield Document(name if number == 1 else f"{name}-{number}", from_bytes(file, name).text)
+
+
+def _decode(data: bytes, document_id: str) -> str:
+    """Decode a message by the character set that its own header names, or by what its bytes are if it names none."""
+    header = re.split(rb"[\r\n]", data, maxsplit=1)[0].decode("latin-1")
+    fields = header.split(header[3:4] or "|")
+    named = re.split(r"[~^]", fields[17])[0].strip() if len(fields) > 17 else ""
+    if not named:
+        return read_text(data, document_id)
+    if named not in _CHARACTER_SETS:
+        raise DocumentMalformed(document_id, "MSH-18", "names a character set that is not known")
+    try:
+        return data.decode(_CHARACTER_SETS[named])
+    except UnicodeDecodeError:
+        raise DocumentMalformed(document_id, "MSH-18", "is not the character set of the message") from None
+
+
+def _field(segment: hl7.Segment, number: int) -> str:
+    return str(segment[number]).strip() if number < len(segment) else ""
+
+
+def _unescape(text: str, message: hl7.Message) -> str:
+    """Undo the escapes of chapter 2.7 that stand for characters or line ends, and drop those that only colour.
+
+    The parser has a function for this, but it logs what it cannot read, which may be the letter.
+    """
+    mark = re.escape(message.esc)
+    sequence = rf"{mark}(?:([FSTREHN])|\.(br|sp|ce|sk|in|ti|fi|nf)\+?(\d{{0,3}})|X((?:[0-9A-Fa-f]{{2}})+)){mark}"
+    separators = dict(zip("FRSTE", [*message.separators[1:5], message.esc], strict=True)) | {"H": "", "N": ""}
+
+    def meant(found: re.Match[str]) -> str:
+        sign, layout, times, octets = found.groups()
+        if sign:
+            return str(separators[sign])
+        if layout:
+            return _LAYOUT.get(layout, "") * int(times or 1)
+        try:
+            return bytes.fromhex(octets).decode("utf-8")
+        except UnicodeDecodeError:
+            return bytes.fromhex(octets).decode("cp1252", "replace")
+
+    return re.sub(sequence, meant, text)
+
+
+def _encapsulated(text: str, message: hl7.Message, document_id: str, place: str) -> bytes:
+    """Give the file of an ED value: source, type, subtype, encoding (table 0299), data."""
+    encoding, data = ["", "", *text.split(message.separators[3], 4)][-2:]
+    try:
+        match encoding:
+            case "Base64":
+                return base64.b64decode("".join(_unescape(data, message).split()), validate=True)
+            case "Hex":
+                return bytes.fromhex(_unescape(data, message))
+            case "A":
+                return _unescape(data, message).encode("utf-8")
+    except ValueError:
+        pass
+    raise DocumentMalformed(document_id, f"{place}-5", "is not data in Base64, Hex or as text")
