@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,14 +16,14 @@ from fastapi.testclient import TestClient
 import phenoextract
 from phenoextract_api.app import create_app
 from phenoextract_api.settings import Settings, read_settings
+from phenoextract_api.store.crypto import new_key
+from phenoextract_api.store.engine import Store, connect, migrate, open_store
 
 MakeClient = Callable[..., TestClient]
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     for name in [name for name in os.environ if name.startswith("PHENOEXTRACT_")]:
         monkeypatch.delenv(name)
 
@@ -51,3 +56,67 @@ def make_client(settings: Settings, toy_extractor: phenoextract.Extractor) -> It
 def client(make_client: MakeClient) -> TestClient:
     """Give a client of the app as it starts with no settings: whoever asks is the user of this machine."""
     return make_client()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Start a PostgreSQL server on a Unix socket of its own, and give its address without a database's name."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
+    as_postgres = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # it refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    if as_postgres:
+        shutil.chown(folder, "postgres")
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*as_postgres, str(programs[-1] / program), "-D", str(folder / "data"), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    try:
+        run("initdb", "--auth=trust", "--username=tests", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
+        run("pg_ctl", "--wait", f"--log={folder / 'log'}", f"--options={options}", "start")
+        try:
+            yield f"postgresql://tests@/{{}}?host={folder}"
+        finally:
+            run("pg_ctl", "--wait", "--mode=immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """Make an empty PostgreSQL database and give its URL."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = connect(postgres_server.format("postgres"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return postgres_server.format(name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of an empty store, on each database in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    engine = connect(url)
+    migrate(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def store_key() -> str:
+    """Give the key of the store of the test."""
+    return new_key()
+
+
+@pytest.fixture
+def store(store_url: str, store_key: str) -> Iterator[Store]:
+    """Open an empty store, on each database in turn."""
+    opened = open_store(store_url, [store_key])
+    yield opened
+    opened.close()
