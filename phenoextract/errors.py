@@ -12,6 +12,7 @@ PhenoextractError
     ├── DocumentUnreadable
     ├── DocumentEncrypted
     ├── DocumentImageOnly
+    ├── DocumentTimedOut
     └── DocumentMalformed   names the element of the message at fault
 """
 
@@ -93,6 +94,13 @@ class DocumentImageOnly(DocumentError):
 
     code = "image_only"
     advice = "the PDF holds pictures and no text; run it through OCR first"
+
+
+class DocumentTimedOut(DocumentError):
+    """The document took longer than the time limit."""
+
+    code = "timed_out"
+    advice = "it took longer than the time limit; raise the limit, or look at the document alone"
 
 
 class DocumentMalformed(DocumentError):
