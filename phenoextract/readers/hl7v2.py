@@ -21,7 +21,6 @@ from phenoextract.types import Document
 KINDS = frozenset({"MDM", "ORU", "REF"})
 _FRAMING = bytes.maketrans(b"\x0b\x1c", b"\r\r")  # of MLLP, the minimal lower layer protocol
 _MESSAGE = re.compile(rb"(?:^|[\r\n])(?=MSH)")
-_SEGMENT = re.compile(r"(?:\r\n|\r|\n)+(?=[A-Z][A-Z0-9]{2}(?:[^\w\s]|\r|\n|$))")
 _WITHDRAWN = frozenset({"D", "W"})
 # HL7 table 0211, as far as one byte or UTF-8 makes the letters
 _CHARACTER_SETS = {
@@ -49,7 +48,7 @@ def read_hl7v2(data: bytes, document_id: str) -> list[Document]:
 def _documents(data: bytes, document_id: str) -> Iterator[Document]:
     text = _decode(data, document_id)
     try:
-        message = hl7.parse("\r".join(_SEGMENT.split(text.strip())))
+        message = hl7.parse("\r".join(_segments(text)))
         header = message.segment("MSH")
         kind, control_id = _field(header, 9).split(message.separators[3])[0], _field(header, 10)
         observations = [segment for segment in message if _field(segment, 0) == "OBX"]
@@ -95,6 +94,12 @@ def _decode(data: bytes, document_id: str) -> str:
         raise DocumentMalformed(document_id, "MSH-18", "is not the character set of the message") from None
 
 
+def _segments(text: str) -> list[str]:
+    """Cut a message where a line begins with a name and the field separator, MSH-1; other lines go on with a field."""
+    segments = re.split(rf"[\r\n]+(?=[A-Z][A-Z0-9]{{2}}{re.escape(text[3])})", text.strip())
+    return [re.sub(r"\r\n|\r", "\n", segment) for segment in segments]
+
+
 def _field(segment: hl7.Segment, number: int) -> str:
     return str(segment[number]).strip() if number < len(segment) else ""
 
@@ -105,7 +110,7 @@ def _unescape(text: str, message: hl7.Message) -> str:
     The parser has a function for this, but it logs what it cannot read, which may be the letter.
     """
     mark = re.escape(message.esc)
-    sequence = rf"{mark}(?:([FSTREHN])|\.(br|sp|ce|sk|in|ti|fi|nf)\+?(\d{{0,3}})|X((?:[0-9A-Fa-f]{{2}})+)){mark}"
+    sequence = rf"{mark}(?:([FSTREHN])|\.(br|sp|ce|sk|in|ti|fi|nf)[+-]?(\d{{0,3}})|X((?:[0-9A-Fa-f]{{2}})+)){mark}"
     separators = dict(zip("FRSTE", [*message.separators[1:5], message.esc], strict=True)) | {"H": "", "N": ""}
 
     def meant(found: re.Match[str]) -> str:
@@ -113,7 +118,7 @@ def _unescape(text: str, message: hl7.Message) -> str:
         if sign:
             return str(separators[sign])
         if layout:
-            return _LAYOUT.get(layout, "") * int(times or 1)
+            return _LAYOUT.get(layout, "") * max(1, int(times or 1))
         try:
             return bytes.fromhex(octets).decode("utf-8")
         except UnicodeDecodeError:
