@@ -38,7 +38,7 @@ _TITLES = frozenset(
 _DEFINES = re.compile(r"\(\s*([A-Za-z][\w.\-/]{1,9})\s*[),;]")
 
 
-class _Word(NamedTuple):
+class Word(NamedTuple):
     """What the scan needs of a word: its kind, its hashes for the three keys, and the longest name with it."""
 
     kind: int
@@ -74,13 +74,13 @@ class Recognizer:
         self._neutral = frozenset(normalise(word) for word in rules["neutral"]["words"])
         self._classes = word_classes()
         self._spelling = Spelling(index.surfaces, index.known)
-        self._memo: dict[str, _Word] = {}
+        self._memo: dict[str, Word] = {}
         self._diagnoses = _diagnosis_keys()
 
     def __call__(self, text: str, tokens: Tokens, *, letter: bool = False) -> list[Mention]:
         """Give the mentions of a text, in order of their start; in letters, names of diseases hide their parts."""
         memo = self._memo
-        look = [memo.get(word) or self._classify(word) for word in tokens.words]
+        look = [memo.get(word) or self.classify(word) for word in tokens.words]
         hits = self._scan(tokens, look)
         hits += self._coordinate(tokens, look, hits)
         hits += self._abbreviations(text, tokens, hits)
@@ -91,7 +91,7 @@ class Recognizer:
     def link(self, text: str) -> tuple[Candidate, ...]:
         """Give the terms that a phrase known to name a phenotype may mean: names of the whole, then of its parts."""
         tokens = tokenise(text)
-        look = [self._memo.get(word) or self._classify(word) for word in tokens.words]
+        look = [self._memo.get(word) or self.classify(word) for word in tokens.words]
         hits = self._scan(tokens, look)
         hits += self._coordinate(tokens, look, hits)
         chosen: dict[str, Candidate] = {}
@@ -100,12 +100,13 @@ class Recognizer:
                 chosen.setdefault(candidate.hpo_id, candidate)
         return tuple(chosen.values())
 
-    def _classify(self, word: str) -> _Word:
+    def classify(self, word: str) -> Word:
+        """Give what a word is to the scan, by itself."""
         folded = fold(word)
         if folded in self._plain:
-            found = _Word(_PLAIN, 0, 0, 0, 0, False)
+            found = Word(_PLAIN, 0, 0, 0, 0, False)
         elif folded in self._ordered:
-            found = _Word(_ORDERED, 0, 0, 0, 0, False)
+            found = Word(_ORDERED, 0, 0, 0, 0, False)
         else:
             found = self._classify_content(word, folded)
         if len(self._memo) > _MAX_MEMO:
@@ -113,7 +114,7 @@ class Recognizer:
         self._memo[word] = found
         return found
 
-    def _classify_content(self, word: str, folded: str) -> _Word:
+    def _classify_content(self, word: str, folded: str) -> Word:
         root = normalise(word)
         modifier = folded in self._modifiers or root in self._modifiers
         longest = self._index.words.get(root)
@@ -123,21 +124,21 @@ class Recognizer:
             if read is not None:
                 return self._content(read, fuzzy=True)
             if not folded.isalpha() or (capitalised and len(word) < _NAMES_FUZZY_FROM):
-                return _Word(_UNKNOWN, 0, 0, 0, 0, False)
+                return Word(_UNKNOWN, 0, 0, 0, 0, False)
             corrected = self._spelling.correct(plain_form(word)) or self._spelling.correct(folded)
             if corrected is None:
-                return _Word(_UNKNOWN, 0, 0, 0, 0, False)
+                return Word(_UNKNOWN, 0, 0, 0, 0, False)
             return self._content(normalise(corrected), fuzzy=True)
         if modifier:
-            return _Word(_MODIFIER, word_hash(root), 0, 0, longest or 0, False)
+            return Word(_MODIFIER, word_hash(root), 0, 0, longest or 0, False)
         return self._content(root, fuzzy=False)
 
-    def _content(self, root: str, *, fuzzy: bool) -> _Word:
+    def _content(self, root: str, *, fuzzy: bool) -> Word:
         strict = word_hash(root)
         loose = 0 if root in self._neutral else word_hash(self._classes.get(root, root))
-        return _Word(_CONTENT, strict, strict, loose, self._index.words.get(root, 0), fuzzy)
+        return Word(_CONTENT, strict, strict, loose, self._index.words.get(root, 0), fuzzy)
 
-    def _scan(self, tokens: Tokens, look: Sequence[_Word]) -> list[_Hit]:
+    def _scan(self, tokens: Tokens, look: Sequence[Word]) -> list[_Hit]:
         """Find names in contiguous words: the longest from each word on (with `nested`, all)."""
         strict_keys, loose_keys = self._index.strict, self._index.loose
         gaps = tokens.gaps
@@ -214,7 +215,7 @@ class Recognizer:
     def _hit(
         self,
         tokens: Tokens,
-        look: Sequence[_Word],
+        look: Sequence[Word],
         pieces: tuple[tuple[int, int], ...],
         found: Sequence[int],
         *,
@@ -246,7 +247,7 @@ class Recognizer:
         named = len(content) if whole else sum(look[place][0] == _CONTENT for place in content)
         return _Hit(pieces, named * 100 - (len(content) - named), candidates) if candidates else None
 
-    def _coordinate(self, tokens: Tokens, look: Sequence[_Word], hits: Sequence[_Hit]) -> list[_Hit]:
+    def _coordinate(self, tokens: Tokens, look: Sequence[Word], hits: Sequence[_Hit]) -> list[_Hit]:
         """Find names that conjuncts share: "axial and appendicular hypotonia", "short hands and feet"."""
         covered: dict[int, _Hit] = {}
         for hit in hits:
@@ -266,7 +267,7 @@ class Recognizer:
     def _share_head(
         self,
         tokens: Tokens,
-        look: Sequence[_Word],
+        look: Sequence[Word],
         left: Sequence[int],
         right: Sequence[int],
         covered: dict[int, _Hit],
@@ -287,7 +288,7 @@ class Recognizer:
     def _share_tail(
         self,
         tokens: Tokens,
-        look: Sequence[_Word],
+        look: Sequence[Word],
         left: Sequence[int],
         right: Sequence[int],
         covered: dict[int, _Hit],
@@ -309,7 +310,7 @@ class Recognizer:
     def _joined(
         self,
         tokens: Tokens,
-        look: Sequence[_Word],
+        look: Sequence[Word],
         left: Sequence[int],
         right: Sequence[int],
         own: Sequence[int],
@@ -445,7 +446,7 @@ def _in_order(hit: _Hit, tokens: Tokens) -> bool:
     return places == sorted(places)
 
 
-def _chains(tokens: Tokens, look: Sequence[_Word]) -> Iterable[list[list[int]]]:
+def _chains(tokens: Tokens, look: Sequence[Word]) -> Iterable[list[list[int]]]:
     """Give lists of conjuncts: runs of content words that only commas, slashes, "and" or "or" separate."""
     chain: list[list[int]] = []
     run: list[int] = []
