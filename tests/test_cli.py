@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from phenoextract import batch
@@ -68,6 +70,42 @@ def test_cli_extract_gives_phenopackets(run: Any, path: Path) -> None:
     packet = json.loads(run("extract", path, "--format", "phenopacket").stdout)
     assert packet["id"] == "letter.txt"
     assert packet["phenotypicFeatures"][0]["severity"]["label"] == "Moderate"
+
+
+@pytest.mark.parametrize("form", ["fhir", "phenotips", "json", "phenopacket"])
+def test_cli_extract_gives_one_json_object_a_line_in_every_such_format(run: Any, path: Path, form: str) -> None:
+    lines = run("extract", path, path, "--format", form).stdout.splitlines()
+    assert len(lines) == 2
+    assert all("HP:0001263" in json.dumps(json.loads(line)) for line in lines)
+
+
+@pytest.mark.parametrize("form", ["exomiser", "lirical"])
+def test_cli_extract_gives_one_yaml_document_each(run: Any, path: Path, form: str) -> None:
+    made = list(yaml.safe_load_all(run("extract", path, path, "--format", form).stdout))
+    assert [sample["hpoIds"][0] for sample in made] == ["HP:0001263", "HP:0001263"]
+
+
+def test_cli_extract_gives_rows_of_note_nlp(run: Any, path: Path) -> None:
+    rows = list(csv.DictReader(run("extract", path, path, "--format", "omop").stdout.splitlines()))
+    assert [row["note_nlp_id"] for row in rows] == [str(number) for number in range(1, 13)]
+
+
+def test_cli_extract_reads_every_letter_of_a_message(run: Any, tmp_path: Path) -> None:
+    message = "MSH|^~\\&|A|B|C|D|2026||MDM^T02|{}|P|2.4\rOBX|1|TX|||{}\r"
+    texts = {"one": "letter", "two": "too long", "three": "letter"}
+    (tmp_path / "letters.hl7").write_text("".join(message.format(*item) for item in texts.items()))
+    content = [{"attachment": {"contentType": "text/plain", "data": "bGV0dGVy"}}]
+    reference = {"resourceType": "DocumentReference", "id": "four", "status": "current", "content": content}
+    (tmp_path / "letter.json").write_text(json.dumps(reference))
+    (tmp_path / "bad.json").write_text("{}")
+    paths = [tmp_path / name for name in ("letters.hl7", "bad.json", "letter.json")]
+    result = run("extract", *paths, "--format", "json")
+    assert [report_json.parse(line).id for line in result.stdout.splitlines()] == ["one", "three", "four"]
+    assert [line.split(": ")[1:3] for line in result.stderr.splitlines()] == [
+        ["document 'two'", "too_long"],
+        ["document 'bad.json'", "malformed"],
+    ]
+    assert result.exit_code == 1
 
 
 def test_cli_extract_reads_standard_input(run: Any, letter: Document) -> None:
