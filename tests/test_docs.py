@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from phenoextract import batch, errors, readers
+from phenoextract.cli import Format
 from phenoextract.types import Status
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,11 @@ def test_docs_name_every_file_of_the_library() -> None:
 def test_docs_name_every_status() -> None:
     page = (ROOT / "docs" / "report.md").read_text("utf-8")
     assert re.findall(r"^\| `(present|absent|family|uncertain)` \|", page, re.MULTILINE) == [str(one) for one in Status]
+
+
+def test_docs_describe_every_exchange_format() -> None:
+    page = (ROOT / "docs" / "exports.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)) == set(Format) - {Format.TERMINAL}
 
 
 @pytest.mark.artefacts
