@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import make_url
 
 import phenoextract
 from phenoextract_api.app import create_app
@@ -88,12 +89,26 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """Make an empty PostgreSQL database and give its URL."""
-    name = f"test_{uuid.uuid4().hex}"
-    engine = connect(postgres_server.format("postgres"))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return _postgres_database(postgres_server, template="template0")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """Make a PostgreSQL database with the tables of the store, to be copied, and give its name."""
+    url = _postgres_database(postgres_server, template="template0")
+    engine = connect(url)
+    migrate(engine)
     engine.dispose()
-    return postgres_server.format(name)
+    return str(make_url(url).database)
+
+
+def _postgres_database(server: str, *, template: str) -> str:
+    name = f"test_{uuid.uuid4().hex}"
+    engine = connect(server.format("postgres"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+    engine.dispose()
+    return server.format(name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -101,11 +116,9 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give the URL of an empty store, on each database in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    url: str = request.getfixturevalue("postgres_url")
-    engine = connect(url)
-    migrate(engine)
-    engine.dispose()
-    return url
+    return _postgres_database(
+        request.getfixturevalue("postgres_server"), template=request.getfixturevalue("postgres_template")
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,63 @@
+"""A process of its own that works on a store, for tests that run several at once or kill them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+
+from phenoextract.formats import json as report_json
+from phenoextract.index import load_index
+from phenoextract.types import Document
+from phenoextract_api.auth import Actor, Role
+from phenoextract_api.request_types import Decision, Kind, StaleRequest
+from phenoextract_api.requests import confirm, create_request, decide, get_request
+from phenoextract_api.store.engine import open_store
+
+job, url, given_path, *arguments = sys.argv[1:]
+given = json.loads(Path(given_path).read_text("utf-8"))
+ontology = load_index(Path(given["index"])).ontology
+report = report_json.parse(given["report"])
+store = open_store(url, [os.environ["STORE_KEY"]])
+
+
+def say(*words: str) -> None:
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
+def note(request_id: str, name: str, times: int) -> None:
+    """Write notes, each again and again until it is in."""
+    me = Actor(name, frozenset({Role.CLERK}))
+    for number in range(times):
+        while True:
+            etag = get_request(store, me, request_id).summary.etag
+            try:
+                decide(store, me, ontology, request_id, etag, Decision(Kind.NOTE, note=f"{name} {number}"))
+                break
+            except StaleRequest:
+                pass
+
+
+def confirm_one_after_the_other(prefix: str) -> None:
+    """Create, decide and confirm requests for ever, saying each thing once it is done."""
+    me = Actor("Ada Clerk", frozenset({Role.CLERK}))
+    say("ready")
+    for number in itertools.count():
+        letter = Document("letter", given["letter"])
+        request = create_request(store, me, letter, report, patient_ref=f"{prefix}-{number}")
+        key = request.summary.id
+        for one in request.suggestions:
+            if one.required:
+                request = decide(store, me, ontology, key, request.summary.etag, Decision(Kind.ACCEPT, one.id))
+                say("decided", key)
+        request = confirm(store, me, ontology, key, request.summary.etag)
+        say("confirmed", key, request.summary.etag)
+
+
+if job == "note":
+    note(arguments[0], arguments[1], int(arguments[2]))
+elif job == "confirm":
+    confirm_one_after_the_other(arguments[0])
