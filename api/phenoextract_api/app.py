@@ -10,31 +10,36 @@ from fastapi import FastAPI
 
 import phenoextract
 from phenoextract.purpose import INTENDED_PURPOSE
-from phenoextract_api import problems
+from phenoextract.term_search import TermSearch
+from phenoextract_api import problems, startup
 from phenoextract_api.coding import Coder
-from phenoextract_api.routes import operations
+from phenoextract_api.headers import SecurityHeaders
+from phenoextract_api.limits import BodyLimit, RateLimit
+from phenoextract_api.observe import Observe
+from phenoextract_api.openapi import describe
+from phenoextract_api.routes import annotate, operations, terms
 from phenoextract_api.services import Services
+from phenoextract_api.sessions import Sessions
 from phenoextract_api.settings import Settings, read_settings
-from phenoextract_api.startup import open_configured_store
 
 
 def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extractor | None = None) -> FastAPI:
-    """Make the app; starting it loads the index and opens the store.
+    """Make the app with its index loaded; starting it opens the store.
 
-    `extractor` is one that is loaded already, for worker processes that share it and for tests. Starting raises
-    ArtefactError or ConfigError, which say what mends it.
+    `extractor` is one that is loaded already. What is made here is shared by worker processes that are forked later;
+    what starting makes is not. Raises ArtefactError or ConfigError, which say what mends it, and so does starting.
     """
     settings = settings or read_settings()
+    extractor = extractor or phenoextract.load(settings.index)
+    search = TermSearch(extractor.ontology, extractor.names)
+    sessions = Sessions(startup.session_secret(settings), hours=settings.session_hours, public_url=settings.public_url)
+    tokens = startup.make_tokens(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        coder = Coder(
-            extractor or phenoextract.load(settings.index),
-            max_waiting=settings.max_waiting,
-            max_chars=settings.max_text_chars,
-        )
-        store = open_configured_store(settings)
-        app.state.services = Services(settings, coder, store)
+        coder = Coder(extractor, max_waiting=settings.max_waiting, max_chars=settings.max_text_chars)
+        store = startup.open_configured_store(settings) if settings.keeps_store else None
+        app.state.services = Services(settings, coder, search, store, sessions, tokens, RateLimit(settings.rate_limit))
         try:
             yield
         finally:
@@ -52,5 +57,11 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
         lifespan=lifespan,
     )
     problems.install(app)
-    app.include_router(operations.router)
+    for router in (operations.router, operations.versioned, annotate.router, terms.router):
+        app.include_router(router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    # the last one added is the first that a request passes
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streams=(annotate.STREAM,))
+    app.add_middleware(SecurityHeaders, https=(settings.public_url or "").startswith("https:"))
+    app.add_middleware(Observe)
     return app

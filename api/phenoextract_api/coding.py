@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from phenoextract import Document, Extractor, Report
-from phenoextract.errors import DocumentTooLong
+from phenoextract.errors import DocumentError, DocumentTooLong
+from phenoextract_api import metrics
 from phenoextract_api.problems import Problem
+
+T = TypeVar("T")
 
 
 class Coder:
@@ -20,23 +26,44 @@ class Coder:
         self._waiting = 0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="coding")
 
-    @property
-    def waiting(self) -> int:
-        """How many letters wait or are being coded."""
-        return self._waiting
+    async def code(self, document: Document, *, in_turn: bool = False) -> Report:
+        """Code one document. Raises DocumentTooLong, and Problem 503 if too many wait already.
 
-    async def code(self, document: Document) -> Report:
-        """Code one document. Raises DocumentTooLong, and Problem 503 if too many wait already."""
+        `in_turn` waits however many there are: for one of many letters that are sent one after the other.
+        """
         if len(document.text) > self._max_chars:
+            metrics.letters.labels(DocumentTooLong.code).inc()
             raise DocumentTooLong(document.id)
-        if self._waiting >= self._max_waiting:
-            raise Problem(503, "busy", "too many letters are waiting; try again", headers={"Retry-After": "1"})
+        if not in_turn:
+            self.refuse_if_busy()
+        return await self.run(self._code, document)
+
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do other heavy work in the same queue, such as reading a file."""
         self._waiting += 1
+        metrics.waiting.inc()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self.extractor, document)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
         finally:
             self._waiting -= 1
+            metrics.waiting.dec()
+
+    def refuse_if_busy(self) -> None:
+        """Raise Problem 503 if as many letters wait as may."""
+        if self._waiting >= self._max_waiting:
+            raise Problem(503, "busy", "too many letters are waiting; try again", headers={"Retry-After": "1"})
 
     def close(self) -> None:
         """Finish the letter being coded and drop those that wait."""
         self._executor.shutdown(cancel_futures=True)
+
+    def _code(self, document: Document) -> Report:
+        started = time.perf_counter()
+        try:
+            report = self.extractor(document)
+        except Exception as error:
+            metrics.letters.labels(error.code if isinstance(error, DocumentError) else "internal_error").inc()
+            raise
+        metrics.letters.labels("coded").inc()
+        metrics.coding_seconds.observe(time.perf_counter() - started)
+        return report

@@ -139,7 +139,7 @@ def install(app: FastAPI, *, page: ErrorPage | None = None) -> None:
         problem = problem_of(error)
         if problem.status_code >= 500 and not isinstance(error, HTTPException):
             request_id = request.scope.get("state", {}).get("request_id")
-            _log.error("failed", extra={"request_id": request_id, "fault": describe_fault(error)})
+            _log.error("failed", extra={"fields": {"request_id": request_id, "fault": describe_fault(error)}})
         if page is not None and _wants_page(request):
             made = page(request, problem)
             return made if isinstance(made, Response) else await made

@@ -9,19 +9,30 @@ from fastapi import Depends, Request
 
 from phenoextract import Extractor
 from phenoextract.ontology import Ontology
+from phenoextract.term_search import TermSearch
 from phenoextract_api.coding import Coder
+from phenoextract_api.limits import RateLimit
+from phenoextract_api.oidc import Tokens
 from phenoextract_api.problems import Problem
+from phenoextract_api.sessions import Sessions
 from phenoextract_api.settings import Settings
 from phenoextract_api.store.engine import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The extractor behind its queue, and the store; None where neither requests nor API keys are kept."""
+    """The extractor behind its queue, the search for terms, and what knows the callers.
+
+    `store` is None where neither requests nor API keys are kept, `tokens` where there is no issuer.
+    """
 
     settings: Settings
     coder: Coder
+    terms: TermSearch
     store: Store | None
+    sessions: Sessions
+    tokens: Tokens | None
+    rate_limit: RateLimit
 
     @property
     def extractor(self) -> Extractor:

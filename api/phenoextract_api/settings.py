@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         )
 
     @property
+    def keeps_store(self) -> bool:
+        """Tell whether there is anything to store: requests, or the API keys that are the way in."""
+        return self.requests_enabled or not (self.uses_oidc or self.open_to_this_machine)
+
+    @property
     def store_url(self) -> str:
         """Give the URL of the database."""
         if self.database_url is not None:

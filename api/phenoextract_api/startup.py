@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from phenoextract.errors import ConfigError
+from phenoextract_api.oidc import Tokens
 from phenoextract_api.settings import Settings
 from phenoextract_api.store.crypto import new_key
 from phenoextract_api.store.engine import Store, open_store
@@ -16,23 +21,54 @@ def open_configured_store(settings: Settings) -> Store:
     return open_store(settings.store_url, encryption_keys(settings))
 
 
+def session_secret(settings: Settings) -> bytes:
+    """Give the secret of browser sessions: one that lasts where there is a store, else one for this start."""
+    if not settings.keeps_store:
+        return secrets.token_bytes()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"phenoextract sessions").derive(
+        encryption_keys(settings)[0].encode()
+    )
+
+
+def make_tokens(settings: Settings) -> Tokens | None:
+    """Make what checks the tokens of the issuer, if the settings name one."""
+    if not (settings.oidc_issuer and settings.oidc_audience and settings.oidc_jwks):
+        return None
+    return Tokens(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        jwks=settings.oidc_jwks,
+        role_claim=settings.oidc_role_claim,
+        name_claim=settings.oidc_name_claim,
+    )
+
+
 def encryption_keys(settings: Settings) -> list[str]:
     """Give the keys of the store, the first to encrypt; raises ConfigError where there is none.
 
     Where neither a key nor a database is set, a key is made once beside the SQLite file, for its owner only.
     """
     if settings.encryption_key is not None:
-        return [key.strip() for key in settings.encryption_key.get_secret_value().split(",") if key.strip()]
-    path = settings.key_file
-    if settings.encryption_key_file is None and settings.database_url is None:
-        _make_key(path)
+        keys = settings.encryption_key.get_secret_value().replace(",", " ").split()
+    else:
+        if settings.encryption_key_file is None and settings.database_url is None:
+            _make_key(settings.key_file)
+        keys = _read_keys(settings.key_file)
+    if not keys:
+        raise ConfigError(
+            "no encryption key: set PHENOEXTRACT_ENCRYPTION_KEY, or write one to the file that "
+            "PHENOEXTRACT_ENCRYPTION_KEY_FILE names; phenoextract store new-key prints one"
+        )
+    return keys
+
+
+def _read_keys(path: Path) -> list[str]:
     try:
         return path.read_text("ascii").split()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(
-            f"{path}: no encryption key can be read there; set PHENOEXTRACT_ENCRYPTION_KEY or "
-            "PHENOEXTRACT_ENCRYPTION_KEY_FILE (phenoextract store new-key prints a key)"
-        ) from None
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the encryption key cannot be read ({type(error).__name__})") from None
 
 
 def _make_key(path: Path) -> None:

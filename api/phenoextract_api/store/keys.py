@@ -64,6 +64,14 @@ def find_key(store: Store, presented: str, *, now: datetime | None = None) -> Ap
     return key if key.is_valid(now or datetime.now(UTC)) else None
 
 
+def get_key(store: Store, key_id: str, *, now: datetime | None = None) -> ApiKey | None:
+    """Give the valid key with an id, or None."""
+    with store.reading() as session:
+        row = session.get(ApiKeyRow, key_id)
+        key = _key(row) if row else None
+    return key if key and key.is_valid(now or datetime.now(UTC)) else None
+
+
 def list_keys(store: Store) -> list[ApiKey]:
     """Give every key that was ever made, oldest first."""
     with store.reading() as session:
