@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -14,11 +15,28 @@ from phenoextract_api.oidc import Tokens
 from phenoextract_api.settings import Settings
 from phenoextract_api.store.crypto import new_key
 from phenoextract_api.store.engine import Store, open_store
+from phenoextract_api.store.keys import list_keys
 
 
 def open_configured_store(settings: Settings) -> Store:
     """Open the store of the settings. Raises ConfigError and StoreUnavailable."""
     return open_store(settings.store_url, encryption_keys(settings))
+
+
+def refuse_if_anyone_could_enter(settings: Settings) -> None:
+    """Raise ConfigError if other machines could reach a service that nobody has a key or token for."""
+    if settings.open_to_this_machine or settings.uses_oidc:
+        return
+    store = open_configured_store(settings)
+    try:
+        if any(key.is_valid(datetime.now(UTC)) for key in list_keys(store)):
+            return
+    finally:
+        store.close()
+    raise ConfigError(
+        f"will not serve {settings.public_url or settings.host} without a way in: make an API key "
+        "(phenoextract keys create --name NAME --role clerk), or set PHENOEXTRACT_OIDC_ISSUER, _AUDIENCE and _JWKS"
+    )
 
 
 def session_secret(settings: Settings) -> bytes:
