@@ -14,7 +14,7 @@ from fhir.resources.R4B.observation import Observation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phenoextract.formats import fhir, relatives
+from phenoextract.formats import fhir, role_codes
 from phenoextract.formats.fhir_audit import audit_event
 from phenoextract.rules import load_rules
 from phenoextract.types import Annotation, Coding, Confirmation, Cue, Document, Feature, Report, Status
@@ -238,7 +238,7 @@ def test_fhir_knows_every_relative_of_the_rules(report: Report) -> None:
     unnamed = {
         word
         for word in load_rules("context")["kin"]["words"]
-        if relatives.relative(_said_of(report, Cue("family", 0, 1, word))).code == "FAMMEMB"
+        if role_codes.relative(_said_of(report, Cue("family", 0, 1, word))).code == "FAMMEMB"
     }
     nobody = {"relative", "relatives", "maternal side", "paternal side", "kindred", "fh", "fhx", "mother s", "father s"}
     assert {word for word in unnamed if "family" not in word} <= nobody

@@ -21,7 +21,7 @@ from typing import Literal
 from phenoextract.formats.facts import facts
 from phenoextract.formats.fhir_audit import Resource, instant, provenance
 from phenoextract.formats.pointers import document_uri, place
-from phenoextract.formats.relatives import person, relative
+from phenoextract.formats.role_codes import person, relative
 from phenoextract.ontology import HPO_CITATION
 from phenoextract.purpose import INTENDED_PURPOSE
 from phenoextract.types import Annotation, Coding, Confirmation, Feature, Report, Status

@@ -111,3 +111,8 @@ def schema_with(carried: pa.Schema | None) -> pa.Schema:
     if taken := set(SCHEMA.names) & set(carried.names):
         raise ConfigError(f"the output has columns of its own named {', '.join(sorted(taken))}; rename those to carry")
     return pa.schema([*SCHEMA, *carried], metadata=SCHEMA.metadata)
+
+
+def texts(names: Iterable[str]) -> pa.Schema:
+    """Give the schema of columns of text."""
+    return pa.schema([(name, pa.string()) for name in names])
