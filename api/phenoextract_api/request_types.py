@@ -175,13 +175,9 @@ class Suggestion:
     evidence: tuple[int, ...]
     start: int | None
     end: int | None
+    required: bool
     accepted: bool | None
     decided: tuple[Decided, ...]
-
-    @property
-    def required(self) -> bool:
-        """Tell whether confirming waits for a decision on this."""
-        return self.tab is not Tab.NOT_CODED
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,16 @@ def create_request(
     return get_request(store, actor, request_id)
 
 
+def test_coding(systems: Sequence[str], code: str, *, system: str | None = None, display: str | None = None) -> Coding:
+    """Give a test code of one of the systems that the installation knows, the first where none is named.
+
+    Raises BadDecision for another system.
+    """
+    if system is not None and system not in systems:
+        raise BadDecision(f"the system of the test code is not known here; it may be {' or '.join(systems)}")
+    return Coding(system or systems[0], code, display)
+
+
 def list_queue(
     store: Store,
     actor: Actor,
@@ -149,8 +159,8 @@ def decide(
         if idempotency_key is None or not _is_repeated(session, store.cipher, actor, stored, decision, idempotency_key):
             _check_draft(stored, etag)
             made = checked(decision, _suggestions(stored), stored.letter.text, ontology)
-            _record(session, store.cipher, stored, actor, made, made.suggestion_id, idempotency_key)
-        return _view(_load(session, store.cipher, request_id))
+            stored = _record(session, store.cipher, stored, actor, made, made.suggestion_id, idempotency_key)
+        return _view(stored)
 
 
 def undo(store: Store, actor: Actor, request_id: str, etag: str) -> Request:
@@ -163,8 +173,7 @@ def undo(store: Store, actor: Actor, request_id: str, etag: str) -> Request:
         if taken is None:
             raise WrongState("there is no decision of this version to take back")
         touched = taken.decision.suggestion_id or (f"m{taken.sequence}" if taken.decision.kind is Kind.ADD else None)
-        _record(session, store.cipher, stored, actor, Decision(Kind.UNDO), touched, None)
-        return _view(_load(session, store.cipher, request_id))
+        return _view(_record(session, store.cipher, stored, actor, Decision(Kind.UNDO), touched, None))
 
 
 def confirm(store: Store, actor: Actor, ontology: Ontology, request_id: str, etag: str) -> Request:
@@ -419,14 +428,14 @@ def _record(
     decision: Decision,
     touched: str | None,
     idempotency_key: str | None,
-) -> None:
+) -> _Stored:
     """Add a decision to the log, count anew, and note in the audit what became of the suggestion it touched."""
     draft, now = stored.versions[-1], datetime.now(UTC)
     sequence = stored.log[-1].sequence + 1 if stored.log else 1
     entry = Decided(sequence, draft.version, decision, actor.name, now)
     changed = replace(stored, log=(*stored.log, entry))
     touched = touched or (f"m{sequence}" if decision.kind is Kind.ADD else None)
-    before = {"etag": _etag(draft), **_audited(stored, touched)}
+    before = {"etag": _etag(draft), **_audited(_suggestions(stored), touched)}
     session.add(
         DecisionRow(
             request_id=stored.row.id,
@@ -457,14 +466,15 @@ def _record(
         letter_sha256=stored.row.letter_sha256,
         provenance=stored.report.provenance,
         before=before,
-        after={"etag": _etag(draft), "decision": sequence, **_audited(changed, touched)}
+        after={"etag": _etag(draft), "decision": sequence, **_audited(decided, touched)}
         | ({"obsolete_id": decision.obsolete_id} if decision.obsolete_id else {}),
     )
+    return changed
 
 
-def _audited(stored: _Stored, suggestion_id: str | None) -> dict[str, Any]:
+def _audited(decided: Sequence[Suggestion], suggestion_id: str | None) -> dict[str, Any]:
     """Give what the audit says of a suggestion: ids and statuses, no words."""
-    for one in _suggestions(stored):
+    for one in decided:
         if one.id == suggestion_id:
             return {
                 "suggestion": one.id,

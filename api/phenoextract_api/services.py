@@ -53,8 +53,9 @@ def services(request: Request) -> Services:
 
 def open_store_of(request: Request) -> Store:
     """Give the store; raises Problem 404 where the installation keeps no requests."""
-    store = services(request).store
-    if store is None:
+    provided = services(request)
+    store = provided.store
+    if store is None or not provided.settings.requests_enabled:
         raise Problem(404, "requests_disabled", "this installation keeps no requests")
     return store
 

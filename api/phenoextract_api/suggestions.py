@@ -196,6 +196,7 @@ def _proposals(report: Report) -> Iterator[Suggestion]:
             evidence=feature.evidence,
             start=first.start,
             end=first.end,
+            required=True,
             accepted=None,
             decided=(),
         )
@@ -219,6 +220,7 @@ def _proposals(report: Report) -> Iterator[Suggestion]:
                 evidence=(index,),
                 start=annotation.start,
                 end=annotation.end,
+                required=False,
                 accepted=None,
                 decided=(),
             )
@@ -251,6 +253,7 @@ def _added(entry: Decided) -> Suggestion:
         evidence=(),
         start=decision.start,
         end=decision.end,
+        required=False,
         accepted=True,
         decided=(entry,),
     )

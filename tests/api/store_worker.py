@@ -1,4 +1,4 @@
-"""A process of its own that works on a store, for tests that run several at once or kill them."""
+"""A process that forks others to work on a store, for tests that run several at once or kill them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from phenoextract.types import Document
 from phenoextract_api.auth import Actor, Role
 from phenoextract_api.request_types import Decision, Kind, StaleRequest
 from phenoextract_api.requests import confirm, create_request, decide, get_request
-from phenoextract_api.store.engine import open_store
+from phenoextract_api.store.engine import Store, open_store
 
-job, url, given_path, *arguments = sys.argv[1:]
+url, given_path = sys.argv[1:]
 given = json.loads(Path(given_path).read_text("utf-8"))
 ontology = load_index(Path(given["index"])).ontology
 report = report_json.parse(given["report"])
-store = open_store(url, [os.environ["STORE_KEY"]])
 
 
 def say(*words: str) -> None:
-    sys.stdout.write(" ".join(words) + "\n")
-    sys.stdout.flush()
+    """Write a line at once and whole, whoever else writes to the same pipe."""
+    os.write(1, (" ".join(words) + "\n").encode())
 
 
-def note(request_id: str, name: str, times: int) -> None:
+def note(store: Store, request_id: str, name: str, times: str) -> None:
     """Write notes, each again and again until it is in."""
     me = Actor(name, frozenset({Role.CLERK}))
-    for number in range(times):
+    for number in range(int(times)):
         while True:
             etag = get_request(store, me, request_id).summary.etag
             try:
@@ -41,10 +40,10 @@ def note(request_id: str, name: str, times: int) -> None:
                 pass
 
 
-def confirm_one_after_the_other(prefix: str) -> None:
+def confirm_one_after_the_other(store: Store, prefix: str) -> None:
     """Create, decide and confirm requests for ever, saying each thing once it is done."""
     me = Actor("Ada Clerk", frozenset({Role.CLERK}))
-    say("ready")
+    say("working", str(os.getpid()))
     for number in itertools.count():
         letter = Document("letter", given["letter"])
         request = create_request(store, me, letter, report, patient_ref=f"{prefix}-{number}")
@@ -57,7 +56,16 @@ def confirm_one_after_the_other(prefix: str) -> None:
         say("confirmed", key, request.summary.etag)
 
 
-if job == "note":
-    note(arguments[0], arguments[1], int(arguments[2]))
-elif job == "confirm":
-    confirm_one_after_the_other(arguments[0])
+JOBS = {"note": note, "confirm": confirm_one_after_the_other}
+children = []
+for line in sys.stdin:
+    job, *arguments = line.split()
+    if job == "wait":
+        statuses = [os.waitpid(child, 0)[1] for child in children]
+        children.clear()
+        say("over", *map(str, statuses))
+    elif child := os.fork():
+        children.append(child)
+    else:
+        JOBS[job](open_store(url, [os.environ["STORE_KEY"]]), *arguments)
+        os._exit(0)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from phenoextract_api.store.engine import Store, open_store
 CLERK = Actor("Ada Clerk", frozenset({Role.CLERK}))
 WORKER = Path(__file__).with_name("store_worker.py")
 REQUIRED = 6
+KILLS = 50
 
 
 @pytest.fixture
@@ -38,13 +41,32 @@ def given(tmp_path: Path, letter: Document, report: Report, toy_path: Path) -> P
     return path
 
 
-def start(job: str, url: str, key: str, given: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(WORKER), job, url, str(given), *arguments],
+@pytest.fixture
+def workers(store_url: str, store_key: str, given: Path) -> Iterator[Workers]:
+    with subprocess.Popen(
+        [sys.executable, str(WORKER), store_url, str(given)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"STORE_KEY": key},
-    )
+        env=os.environ | {"STORE_KEY": store_key},
+    ) as process:
+        yield Workers(process)
+
+
+class Workers:
+    """Processes that work on the store, forked from one that has loaded everything."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._in, self._out = process.stdin, process.stdout
+
+    def say(self, *words: object) -> None:
+        self._in.write(" ".join(map(str, words)) + "\n")
+        self._in.flush()
+
+    def next(self) -> list[str]:
+        return self._out.readline().split()
 
 
 def test_requests_lose_no_decision_of_many_threads(
@@ -112,38 +134,39 @@ def test_requests_are_created_once_however_many_send_them(store: Store, letter: 
 
 
 def test_requests_lose_nothing_to_many_processes(
-    store: Store, store_url: str, store_key: str, given: Path, letter: Document, report: Report
+    store: Store, workers: Workers, letter: Document, report: Report
 ) -> None:
     request_id = create_request(store, CLERK, letter, report, patient_ref="P-1").summary.id
-    workers = [start("note", store_url, store_key, given, request_id, f"worker {n}", "10") for n in range(4)]
-    for worker in workers:
-        worker.communicate(timeout=120)
-        assert worker.returncode == 0
+    for number in range(4):
+        workers.say("note", request_id, f"worker-{number}", 10)
+    workers.say("wait")
+    assert workers.next() == ["over", "0", "0", "0", "0"]
     request = get_request(store, CLERK, request_id)
-    assert Counter(entry.by for entry in request.notes) == {f"worker {n}": 10 for n in range(4)}
+    assert Counter(entry.by for entry in request.notes) == {f"worker-{n}": 10 for n in range(4)}
     assert [entry.sequence for entry in request.notes] == list(range(1, 41))
     verified = audit.verify(store)
     assert (verified.entries, verified.faults) == (1 + 1 + 40, ())
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
-def test_requests_survive_kills_in_the_middle_of_writing(
-    store_url: str, store_key: str, given: Path, kills: int
+@pytest.mark.slow
+def test_requests_survive_fifty_kills_in_the_middle_of_writing(
+    store_url: str, store_key: str, workers: Workers
 ) -> None:
     acknowledged: dict[str, str] = {}
     decided: Counter[str] = Counter()
-    for number in range(kills):
-        worker = start("confirm", store_url, store_key, given, f"P-{number}")
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
-        time.sleep(0.05 + 0.4 * (number % 10) / 10)
-        os.kill(worker.pid, signal.SIGKILL)
-        for line in worker.communicate()[0].splitlines():
-            what, request_id, *rest = line.split()
-            if what == "decided":
-                decided[request_id] += 1
-            elif what == "confirmed":
-                acknowledged[request_id] = rest[0]
+    for number in range(KILLS):
+        workers.say("confirm", f"P-{number}")
+        what, pid = workers.next()
+        assert what == "working"
+        time.sleep(random.uniform(0, 0.3))
+        os.kill(int(pid), signal.SIGKILL)
+        workers.say("wait")
+        while (line := workers.next())[0] != "over":
+            if line[0] == "decided":
+                decided[line[1]] += 1
+            else:
+                acknowledged[line[1]] = line[2]
+        assert line == ["over", str(int(signal.SIGKILL))]
     assert decided, "no process came so far as to decide anything"
 
     store = open_store(store_url, [store_key])
