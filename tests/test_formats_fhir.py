@@ -92,6 +92,15 @@ def test_fhir_observation_says_term_release_polarity_and_tag(report: Report) -> 
     assert severity["valueCodeableConcept"]["coding"][0]["code"] == "HP:0012826"
 
 
+def test_fhir_observations_alone_name_their_letter_and_what_made_them(report: Report) -> None:
+    for made in map(_checked, fhir.observations(report)):
+        (source,) = made["derivedFrom"]
+        assert source["identifier"] == {"value": "letter-1"}
+        assert source["display"].startswith("#char=")
+        assert made["device"]["display"] == "phenoextract 0.1.0"
+        assert not _references(made), "nothing that a server could not resolve"
+
+
 def test_fhir_polarity_is_configurable(report: Report) -> None:
     absent = Coding("http://snomed.info/sct", "2667000", "Absent")
     polarity = {**fhir.POLARITY, Status.ABSENT: [absent]}
@@ -284,7 +293,7 @@ FEATURES = st.lists(
 ).map(tuple)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
 @given(now=FEATURES, before=FEATURES, name=TEXT)
 def test_fhir_of_any_report_is_valid_and_says_each_fact_once(
     report: Report, letter: Document, confirmation: Confirmation, now: Any, before: Any, name: str

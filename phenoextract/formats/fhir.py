@@ -77,7 +77,8 @@ def observations(
     """Give an Observation for each present and absent phenotype: final if confirmed, else preliminary.
 
     `subject` is an id that identifies nobody, and the confirmation's patient if there is one; `quoted` adds the
-    words of the letter; `polarity` gives the codings of present and of absent.
+    words of the letter; `polarity` gives the codings of present and of absent. Each names its letter by the
+    identifier that the DocumentReference of the Bundle has.
     """
     return [
         _observation(feature, report, confirmation, subject, quoted, polarity)
@@ -118,6 +119,10 @@ def bundle(
         withdrawn = _corrected(made, previous, confirmation, polarity)
     document = _document_reference(report, confirmation, letter)
     device = _device(report)
+    for observation in (one for one in [*made, *withdrawn] if one["resourceType"] == "Observation"):
+        observation["device"]["reference"] = _urn(device)
+        for source in observation["derivedFrom"]:
+            source["reference"] = _urn(document)
     requests = [_service_request(confirmation, made)] if confirmation else []
     history = provenance(
         resource_id=_id("Provenance", *_origin(report, confirmation)),
@@ -163,10 +168,9 @@ def _observation(
     if confirmation:
         made["issued"] = instant(confirmation.confirmed_at)
     made["valueCodeableConcept"] = _concept(polarity[feature.status])
-    made["derivedFrom"] = [
-        {"reference": f"urn:uuid:{_document_id(report, confirmation)}", "display": place(annotation)}
-        for annotation in evidence
-    ] or [{"reference": f"urn:uuid:{_document_id(report, confirmation)}"}]
+    letter = {"type": "DocumentReference", "identifier": _document_identifier(report, confirmation)}
+    made["device"] = {"type": "Device", "display": f"phenoextract {report.provenance.version}"}
+    made["derivedFrom"] = [letter | {"display": place(annotation)} for annotation in evidence] or [letter]
     qualifiers: list[tuple[tuple[str, str], str | None]] = [(_SEVERITY, feature.severity), (_ONSET, feature.onset)]
     qualifiers += [(_MODIFIER, modifier) for modifier in feature.modifiers]
     components = [
@@ -247,15 +251,12 @@ def _service_request(confirmation: Confirmation, supporting: Sequence[Resource])
 def _document_reference(report: Report, confirmation: Confirmation | None, letter: str | None) -> Resource:
     made: Resource = {
         "resourceType": "DocumentReference",
-        "id": _document_id(report, confirmation),
+        "id": _id("DocumentReference", confirmation.letter_sha256 if confirmation else report.id),
+        "identifier": [_document_identifier(report, confirmation)],
         "status": "current",
     }
-    if confirmation:
-        made["identifier"] = [{"system": _URI, "value": document_uri(confirmation.letter_sha256)}]
-        if confirmation.letter_type:
-            made["type"] = {"text": confirmation.letter_type}
-    else:
-        made["identifier"] = [{"value": report.id}]
+    if confirmation and confirmation.letter_type:
+        made["type"] = {"text": confirmation.letter_type}
     attachment = {"contentType": "text/plain; charset=utf-8"}
     if letter is not None:
         attachment["data"] = base64.b64encode(letter.encode("utf-8", "replace")).decode("ascii")
@@ -296,8 +297,10 @@ def _origin(report: Report, confirmation: Confirmation | None) -> tuple[str | in
     return (confirmation.request_id, confirmation.version) if confirmation else (report.id,)
 
 
-def _document_id(report: Report, confirmation: Confirmation | None) -> str:
-    return _id("DocumentReference", confirmation.letter_sha256 if confirmation else report.id)
+def _document_identifier(report: Report, confirmation: Confirmation | None) -> Resource:
+    if confirmation:
+        return {"system": _URI, "value": document_uri(confirmation.letter_sha256)}
+    return {"value": report.id}
 
 
 def _id(*parts: str | int) -> str:
