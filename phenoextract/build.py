@@ -15,11 +15,13 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from phenoextract.analogy import names_by_analogy
 from phenoextract.errors import ConfigError
 from phenoextract.index import (
     FORMAT,
@@ -72,8 +74,10 @@ def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: 
     release, terms, replaced, obsolete = _read_obo(obo)
     report(1, _STEPS, "collecting names")
     names = _collect_names(terms, read_lexicon(lexicon), replaced)
+    names += names_by_analogy(names, {row[0]: row[4] for row in terms})
+    names.sort(key=lambda name: (name.hpo_id, name.text, name.method))
     report(2, _STEPS, "compiling the lexicon")
-    strict, loose, words, surfaces = _compile(names)
+    strict, loose, pairs, words, surfaces = _compile(names)
     report(3, _STEPS, "collecting correct spellings")
     known = _known_words(terms, words)
     report(4, _STEPS, "writing")
@@ -85,6 +89,7 @@ def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: 
         _write_json(folder / "words.json", {"words": words, "surfaces": surfaces, "known": known})
         np.save(folder / "strict.npy", np.array(strict, dtype=np.uint64).reshape(-1, 2), allow_pickle=False)
         np.save(folder / "loose.npy", np.array(loose, dtype=np.uint64).reshape(-1, 2), allow_pickle=False)
+        np.save(folder / "pairs.npy", np.array(pairs, dtype=np.uint64), allow_pickle=False)
         manifest = Manifest(
             format=FORMAT,
             hpo_release=release,
@@ -247,11 +252,13 @@ def _collect_names(
                 continue  # a slip of the ontology for "broken"
             short = synonym_type == "abbreviation" or (len(text) <= 5 and text.isupper())
             add(text, hpo_id, scope, Method.ABBREVIATION if short else method, near)
-    return sorted(names.values(), key=lambda name: (name.hpo_id, name.text, name.method))
+    return list(names.values())
 
 
-def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[str, int], list[str]]:
-    """Give the strict and loose key tables, the longest name per word, and the spellings of all words."""
+def _compile(
+    names: list[Name],
+) -> tuple[list[list[int]], list[list[int]], list[int], dict[str, int], list[str]]:
+    """Give the strict and loose key tables, the keys of words in one name, the longest name per word, and spellings."""
     rules = load_rules("lexicon")
     skipped = function_words()
     neutral = {normalise(word) for word in rules["neutral"]["words"]}
@@ -263,6 +270,7 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
     shortened: list[tuple[int, int]] = []
     longest: dict[str, int] = {}
     surfaces: set[str] = set()
+    pairs: set[int] = set()
     for position, name in enumerate(names):
         every = tokenise(name.text).words
         written = [word for word in every if fold(word) not in skipped]
@@ -275,12 +283,14 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
         for root in roots:
             longest[root] = max(longest.get(root, 0), len(roots))
         surfaces.update(plain_form(word) for word in written if word.isalpha())
-        if len(roots) > 1 and name.method is not Method.ABBREVIATION and not modifiers & set(roots):
-            classed = [classes.get(root, root) for root in roots if root not in neutral]
+        classed = [classes.get(root, root) for root in roots if root not in neutral]
+        pairs.update(map(sum, combinations(map(word_hash, classed), 2)))
+        as_written = name.method in (Method.ABBREVIATION, Method.VARIANT)  # nothing is derived from them
+        if len(roots) > 1 and not as_written and not modifiers & set(roots):
             if len(classed) < 2:  # "low concentration" must not become "low"
                 continue
             loose.append([sum(map(word_hash, classed)), position])
-        if (rest := [root for root in roots if root not in narrowing]) != roots and len(rest) > 1:
+        if not as_written and (rest := [r for r in roots if r not in narrowing]) != roots and len(rest) > 1:
             shortened.append((sum(word_hash(classes.get(root, root)) for root in rest), position))
     taken = {key for key, _ in loose}
     loose.extend([key, position] for key, position in shortened if key not in taken)
@@ -290,7 +300,7 @@ def _compile(names: list[Name]) -> tuple[list[list[int]], list[list[int]], dict[
     for root, kind in classes.items():
         widest[kind] = max(widest[kind], longest[root])
     longest.update({root: widest[kind] for root, kind in classes.items()})
-    return sorted(strict), sorted(loose), dict(sorted(longest.items())), sorted(surfaces)
+    return sorted(strict), sorted(loose), sorted(pairs), dict(sorted(longest.items())), sorted(surfaces)
 
 
 def _known_words(terms: list[list[Any]], words: dict[str, int]) -> list[str]:

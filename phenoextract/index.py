@@ -23,9 +23,9 @@ from phenoextract.rules import load_rules
 from phenoextract.text import normalise
 from phenoextract.types import Method, Scope
 
-FORMAT = 1
+FORMAT = 2
 BUILD_COMMAND = "phenoextract build-index"
-FILES = ("terms.json", "names.json", "words.json", "strict.npy", "loose.npy")
+FILES = ("terms.json", "names.json", "words.json", "strict.npy", "loose.npy", "pairs.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class Manifest:
 class Index:
     """A loaded index.
 
-    `strict` and `loose` map an order-free key to positions in `names`; `words` gives for each normalised
+    `strict` and `loose` map an order-free key to positions in `names`; `pairs` holds the loose key of any two
+    words that stand in one name, so that a search can end early; `words` gives for each normalised
     word of a name the length of the longest name that holds it; `surfaces` are the words as the names
     spell them, and `known` correct words that must not be taken for misspellings.
     """
@@ -67,6 +68,7 @@ class Index:
     names: tuple[Name, ...]
     strict: Mapping[int, tuple[int, ...]]
     loose: Mapping[int, tuple[int, ...]]
+    pairs: frozenset[int]
     words: Mapping[str, int]
     surfaces: tuple[str, ...]
     known: frozenset[str]
@@ -131,7 +133,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest(**raw)
     except TypeError:
-        raise _corrupt(path / "manifest.json", "the fields of format 1", "others") from None
+        raise _corrupt(path / "manifest.json", f"the fields of format {FORMAT}", "others") from None
 
 
 def manifest_digest(manifest: Manifest) -> str:
@@ -169,6 +171,7 @@ def load_index(path: Path | None = None) -> Index:
         names=names,
         strict=_key_map(np.load(path / "strict.npy", allow_pickle=False)),
         loose=_key_map(np.load(path / "loose.npy", allow_pickle=False)),
+        pairs=frozenset(np.load(path / "pairs.npy", allow_pickle=False).tolist()),
         words=words["words"],
         surfaces=tuple(words["surfaces"]),
         known=frozenset(words["known"]),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from phenoextract.index import Index, Name, function_words
+from phenoextract.index import Name, function_words
+from phenoextract.ontology import Ontology
 from phenoextract.text import fold, normalise, plain_form, tokenise
 from phenoextract.types import Candidate, Method, Scope
 
 MAX_CANDIDATES = 5
-_BASE = {Method.LABEL: 0.98, Method.SYNONYM: 0.96, Method.UK_LEXICON: 0.93, Method.ABBREVIATION: 0.9}
+_BASE = {Method.LABEL: 0.98, Method.SYNONYM: 0.96, Method.UK_LEXICON: 0.93, Method.VARIANT: 0.9, Method.ABBREVIATION: 0.9}
 _SCOPE = {Scope.EXACT: 1.0, Scope.NARROW: 0.7, Scope.RELATED: 0.65, Scope.BROAD: 0.6}
-_ORIGIN = {Method.LABEL: 0, Method.SYNONYM: 1, Method.UK_LEXICON: 1, Method.ABBREVIATION: 2}
+_ORIGIN = {Method.LABEL: 0, Method.SYNONYM: 1, Method.UK_LEXICON: 1, Method.VARIANT: 2, Method.ABBREVIATION: 2}
 _FAR = 0.85
 _VARIANT, _LOOSE, _FUZZY, _SPLIT = 0.97, 0.85, 0.8, 0.95
 _MIN_VARIANT = 6
@@ -45,58 +46,59 @@ def _form(text: str) -> _Form:
     )
 
 
+class Manner(NamedTuple):
+    """How a phrase was matched, as far as it bears on which name is meant.
+
+    `keep_order`: its words may stand in the name's order only; `joined`: a comma, "and" or "or" stands among
+    them; `loose`: found by words that count as equals; `fuzzy`: by a corrected word; `split`: in two pieces.
+    """
+
+    keep_order: bool = False
+    joined: bool = False
+    loose: bool = False
+    fuzzy: bool = False
+    split: bool = False
+
+
 def rank(
-    names: Sequence[Name],
-    words: Sequence[str],
-    *,
-    index: Index,
-    nearby: Callable[[], frozenset[str]],
-    further: Callable[[], frozenset[str]],
-    keep_order: bool = False,
-    joined: bool = False,
-    loose: bool = False,
-    fuzzy: bool = False,
-    split: bool = False,
+    names: Sequence[Name], words: Sequence[str], manner: Manner, ontology: Ontology, far: Sequence[Name] = ()
 ) -> tuple[Candidate, ...]:
     """Rank the names that share a phrase's key, best first, one candidate a term.
 
     The order is lexicographic, after gilda's string score (Gyori et al. 2022): scope, same spelling, same
-    word order, origin of the name. Names that need a context word, another case or the written word order
-    and lack it are dropped; so the result may be empty (NIL). `words` are the phrase's content words; `joined`
-    says that a comma, "and" or "or" stands among them, which only a name with one of its own may span. A
-    context word is looked for in the words `nearby`; `further` away it counts if it leaves one reading only.
+    word order, origin of the name. Names that need another case, the written word order or a comma or "and" of
+    their own and lack it are dropped; so the result may be empty (NIL). `words` are the phrase's content words;
+    names whose context stands `far` away count less, and only if they leave one reading.
     """
     plain = tuple(map(plain_form, words))
     in_any_order = sorted(plain)
     roots = tuple(map(normalise, words))
     ranked: list[tuple[tuple[int, ...], Name, float, Method]] = []
-    far: set[str] = set()
+    distant: set[str] = set()
     for name in names:
         form = _form(name.text)
         same = form.any_order == in_any_order
         in_order = form.plain == plain or (not same and _same_order(form.roots, roots))
-        if not in_order and (keep_order or form.negated):
+        if not in_order and (manner.keep_order or form.negated):
             continue
-        if joined and not form.joined:
+        if manner.joined and not form.joined:
             continue
         if len(form.plain) == 1 and not same and not _safe_variant(form.plain[0], plain[0]):
             continue
         if name.method is Method.ABBREVIATION and not _same_case(name.text, words):
             continue
         score = _BASE[name.method] * _SCOPE[name.scope]
-        if name.context and nearby().isdisjoint(map(fold, name.context)):
-            if further().isdisjoint(map(fold, name.context)):
-                continue
-            far.add(name.hpo_id)
+        if name in far:
+            distant.add(name.hpo_id)
             score *= _FAR
         method = name.method
         if not same:
             score, method = score * _VARIANT, Method.VARIANT
-        if loose:
+        if manner.loose:
             score, method = score * _LOOSE, Method.VARIANT
-        if fuzzy:
+        if manner.fuzzy:
             score, method = score * _FUZZY, Method.FUZZY
-        if split:
+        if manner.split:
             score, method = score * _SPLIT, Method.COORDINATION
         key = (
             int(name.scope is not Scope.EXACT),
@@ -106,27 +108,27 @@ def rank(
             _ORIGIN[name.method],
         )
         ranked.append((key, name, score, method))
-    near = [row for row in ranked if row[1].hpo_id not in far]
-    if not near and len(far) > 1:
+    near = [row for row in ranked if row[1].hpo_id not in distant]
+    if not near and len(distant) > 1:
         return ()
     ranked = near or ranked
     ranked.sort(key=lambda row: (row[0], row[1].hpo_id))
-    _general_first(ranked, index)
+    _general_first(ranked, ontology)
     chosen: dict[str, Candidate] = {}
     for _, name, score, method in ranked:
         if name.hpo_id not in chosen and len(chosen) < MAX_CANDIDATES:
             chosen[name.hpo_id] = Candidate(
-                name.hpo_id, index.ontology.label(name.hpo_id), round(score, 3), method, name.text, name.scope
+                name.hpo_id, ontology.label(name.hpo_id), round(score, 3), method, name.text, name.scope
             )
     return tuple(chosen.values())
 
 
-def _general_first(ranked: list[tuple[tuple[int, ...], Name, float, Method]], index: Index) -> None:
+def _general_first(ranked: list[tuple[tuple[int, ...], Name, float, Method]], ontology: Ontology) -> None:
     """Of two terms that own the same words equally, put the general one first: the words do not tell them apart."""
     if len(ranked) < 2 or ranked[0][0][:4] != ranked[1][0][:4]:
         return
     first, second = ranked[0][1].hpo_id, ranked[1][1].hpo_id
-    if second in index.ontology.ancestors(first):
+    if second in ontology.ancestors(first):
         ranked[0], ranked[1] = ranked[1], ranked[0]
 
 

@@ -29,6 +29,7 @@ _JOINING = frozenset({"and", "or"})
 _SCORE = 0.9
 _REVIEW = "a normal statement of an examination form"
 _MAX_PART = 4  # words of a part's name
+_REACH = 20  # words from a word of normality to the last part of its list
 
 _Key = tuple[str, ...]
 _Names = Mapping[_Key, str]
@@ -39,7 +40,7 @@ class _Line(NamedTuple):
 
     begin: int
     words: Sequence[str]
-    gaps: Sequence[Gap]
+    gaps: bytes
     lent: Sequence[str]
 
 
@@ -193,7 +194,8 @@ def _items(line: _Line, place: int, step: int) -> Iterator[list[int]]:
     rules = load_rules("normal_findings")["words"]
     item: list[int] = []
     begun = False
-    for here in range(place + step, len(line.words) if step > 0 else -1, step):
+    end = min(len(line.words), place + _REACH) if step > 0 else max(-1, place - _REACH)
+    for here in range(place + step, end, step):
         word = line.words[here]
         joins = word in _JOINING
         if joins or line.gaps[max(here, here - step)] >= Gap.SOFT:
@@ -202,7 +204,7 @@ def _items(line: _Line, place: int, step: int) -> Iterator[list[int]]:
             if item:
                 yield sorted(item)
             item = []
-        if word in rules["ends"] or (step > 0 and item and word in rules["belongs"]):
+        if word in rules["ends"] or word in rules["normal"] or (step > 0 and item and word in rules["belongs"]):
             break
         begun = True
         if not joins and word not in rules["filler"] and word not in rules["belongs"]:

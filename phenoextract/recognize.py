@@ -6,30 +6,61 @@ The only importer of scispacy, and only when a letter defines an abbreviation.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from phenoextract.index import Index, word_classes, word_hash
-from phenoextract.link import rank
+from phenoextract.link import Manner, rank
 from phenoextract.rules import load_rules
 from phenoextract.spelling import Spelling
 from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
 from phenoextract.types import Candidate, Mention, Method, NotCoded, Scope, Span
 
-_UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED = range(5)
-_LABEL, _SOFT, _HARD = (
-    int(Gap.LABEL),
-    int(Gap.SOFT),
-    int(Gap.HARD),
-)  # looking an enum's member up is slow in the innermost loops
+# The kinds of words, in steps of eight: with the gap before it, a word's kind makes one byte of a text's shape.
+_UNKNOWN, _CONTENT, _NEGATION, _MODIFIER, _PLAIN, _ORDERED, _JOINING, _NOR = range(0, 64, 8)
+_BREAKS = (Gap.HARD, Gap.SENTENCE)
+_CLOSE = (Gap.SPACE, Gap.LABEL)
+
+
+def _any_of(kinds: Iterable[int], gaps: Iterable[int]) -> bytes:
+    """Give the pattern of one word of some kinds, behind one of some gaps, in a text's shape."""
+    gaps = tuple(gaps)
+    return b"[%b]" % b"".join(re.escape(bytes((kind | gap,))) for kind in kinds for gap in gaps)
+
+
+# Words that one name may run across: from a word of content or degree up to an unknown word or a break.
+_RUN = re.compile(
+    _any_of((_CONTENT, _NEGATION, _MODIFIER), (*_CLOSE, Gap.SOFT, *_BREAKS))
+    + _any_of((_CONTENT, _NEGATION, _MODIFIER, _PLAIN, _ORDERED, _JOINING, _NOR), (*_CLOSE, Gap.SOFT))
+    + b"*"
+)
+# A list: conjuncts, and what separates them (a comma, a slash, "and", "or"); group 1 is there if there are two.
+_CONJUNCT = _any_of((_CONTENT,), (*_CLOSE, Gap.SOFT, *_BREAKS)) + _any_of((_CONTENT, _MODIFIER, _PLAIN), _CLOSE) + b"*"
+_SEPARATOR = (
+    _any_of((_CONTENT, _MODIFIER, _PLAIN, _ORDERED, _JOINING), (Gap.SOFT,)) + b"|" + _any_of((_JOINING,), _CLOSE)
+)
+_LIST = re.compile(
+    _CONJUNCT
+    + b"((?:"
+    + _SEPARATOR
+    + b")(?:"
+    + _SEPARATOR
+    + b"|"
+    + _any_of((_CONTENT, _MODIFIER, _PLAIN), _CLOSE)
+    + b")*)?"
+)
+_CONJUNCTS = re.compile(_CONJUNCT)
+
 _FURTHER = 12  # sentences in which a word of context counts if none stands nearer
 _AMBIGUOUS = "the abbreviation has more than one meaning"
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
+_MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
+_NEGATORS = frozenset({"no", "not", "without", "never"})
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
-_NEGATORS = frozenset({"no", "No", "NO", "not", "nor", "without", "Without", "never", "Never"})
 _MAX_SPLIT = 7  # words between the pieces of one mention
 _NAMES_FUZZY_FROM = 9  # a capitalised word shorter than this may be a surname, not a misspelling
 _TITLES = frozenset(
@@ -37,29 +68,66 @@ _TITLES = frozenset(
 )
 _DEFINES = re.compile(r"\(\s*([A-Za-z][\w.\-/]{1,9})\s*[),;]")
 
+Piece = tuple[int, int]  # inclusive range of word positions
+
 
 class Word(NamedTuple):
-    """What the scan needs of a word: its kind, its hashes for the three keys, and the longest name with it."""
+    """What recognition needs of a word as it is written, worked out once.
+
+    `strict`, `core` and `loose` are its hashes for the key of all words, the same for content only, and the key by
+    classes: 0 where a word does not count. `longest` is the length of the longest name with the word, and
+    `diseases` are the names of diseases that begin with it.
+    """
 
     kind: int
-    strict: int
-    core: int
-    loose: int
-    longest: int
-    fuzzy: bool
+    strict: int = 0
+    core: int = 0
+    loose: int = 0
+    longest: int = 0
+    fuzzy: bool = False
+    diseases: tuple[tuple[str, ...], ...] = ()
+
+
+class _Vocabulary(dict[str, Word]):
+    """What is known of each word met so far; forgotten when there are too many."""
+
+    def __init__(self, classify: Callable[[str], Word]) -> None:
+        self._classify = classify
+
+    def __missing__(self, word: str) -> Word:
+        if len(self) >= _MAX_MEMO:
+            self.clear()
+        found = self[word] = self._classify(word)
+        return found
+
+
+class _Reading(NamedTuple):
+    """A text as recognition reads it: what is known of its words, and their kinds and gaps as one byte a word.
+
+    `around` gives the folded words of a sentence and its neighbours up to some sentences away.
+    """
+
+    tokens: Tokens
+    facts: Sequence[Word]
+    shape: bytes
+    around: Callable[[int, int], frozenset[str]]
+
+    def content(self, first: int, last: int) -> list[int]:
+        """Give the words from one to another that count for names."""
+        return [place for place in range(first, last + 1) if self.facts[place].strict]
 
 
 class _Hit(NamedTuple):
-    """Names found for pieces of a text: inclusive ranges of word positions, and how the names were found."""
+    """Names found for pieces of a text, and how many words they have."""
 
-    pieces: tuple[tuple[int, int], ...]
+    pieces: tuple[Piece, ...]
     size: int
     candidates: tuple[Candidate, ...]
     diagnosis: bool = False
 
 
 class Recognizer:
-    """Finds the mentions of a text; safe to share between threads, as its memo is only a cache.
+    """Finds the mentions of a text; safe to share between threads, as its memos are only caches.
 
     `nested` keeps mentions inside longer ones (the convention of some corpora) instead of the longest.
     """
@@ -74,45 +142,51 @@ class Recognizer:
         self._neutral = frozenset(normalise(word) for word in rules["neutral"]["words"])
         self._classes = word_classes()
         self._spelling = Spelling(index.surfaces, index.known)
-        self._memo: dict[str, Word] = {}
-        self._diagnoses = _diagnosis_keys()
+        self._diseases = _disease_keys()
+        self._contexts = {
+            position: frozenset(map(fold, name.context)) for position, name in enumerate(index.names) if name.context
+        }
+        self._vocabulary = _Vocabulary(self.classify)
+        self._ranked = lru_cache(maxsize=_MAX_MEMO)(self._rank)
 
     def __call__(self, text: str, tokens: Tokens, *, letter: bool = False) -> list[Mention]:
         """Give the mentions of a text, in order of their start; in letters, names of diseases hide their parts."""
-        memo = self._memo
-        look = [memo.get(word) or self.classify(word) for word in tokens.words]
-        hits = self._scan(tokens, look)
-        hits += self._coordinate(tokens, look, hits)
+        reading = self._read(tokens)
+        hits = self._scan(reading)
+        hits += self._coordinate(reading, hits)
         hits += self._abbreviations(text, tokens, hits)
         if letter:
-            hits += self._disease_names(tokens)
+            hits += self._disease_names(reading)
         return [self._mention(tokens, hit) for hit in self._choose(hits)]
 
     def link(self, text: str) -> tuple[Candidate, ...]:
         """Give the terms that a phrase known to name a phenotype may mean: names of the whole, then of its parts."""
-        tokens = tokenise(text)
-        look = [self._memo.get(word) or self.classify(word) for word in tokens.words]
-        hits = self._scan(tokens, look)
-        hits += self._coordinate(tokens, look, hits)
+        reading = self._read(tokenise(text))
+        hits = self._scan(reading)
+        hits += self._coordinate(reading, hits)
         chosen: dict[str, Candidate] = {}
         for hit in sorted(hits, key=lambda h: -h.size):
             for candidate in hit.candidates:
                 chosen.setdefault(candidate.hpo_id, candidate)
         return tuple(chosen.values())
 
+    def _read(self, tokens: Tokens) -> _Reading:
+        facts = list(map(self._vocabulary.__getitem__, tokens.words))
+        shape = bytes([fact[0] | gap for fact, gap in zip(facts, tokens.gaps, strict=True)])
+        return _Reading(
+            tokens, facts, shape, lru_cache(maxsize=4)(lambda number, reach: _around(tokens, number, reach))
+        )
+
     def classify(self, word: str) -> Word:
-        """Give what a word is to the scan, by itself."""
+        """Give what a word is to recognition, by itself."""
         folded = fold(word)
+        diseases = self._diseases.get(normalise(word), ())
         if folded in self._plain:
-            found = Word(_PLAIN, 0, 0, 0, 0, False)
-        elif folded in self._ordered:
-            found = Word(_ORDERED, 0, 0, 0, 0, False)
-        else:
-            found = self._classify_content(word, folded)
-        if len(self._memo) > _MAX_MEMO:
-            self._memo.clear()
-        self._memo[word] = found
-        return found
+            return Word(_PLAIN, diseases=diseases)
+        if folded in self._ordered:
+            kind = {"and": _JOINING, "or": _JOINING, "nor": _NOR}.get(folded, _ORDERED)
+            return Word(kind, diseases=diseases)
+        return self._classify_content(word, folded)._replace(diseases=diseases)
 
     def _classify_content(self, word: str, folded: str) -> Word:
         root = normalise(word)
@@ -124,253 +198,268 @@ class Recognizer:
             if read is not None:
                 return self._content(read, fuzzy=True)
             if not folded.isalpha() or (capitalised and len(word) < _NAMES_FUZZY_FROM):
-                return Word(_UNKNOWN, 0, 0, 0, 0, False)
+                return Word(_UNKNOWN)
             corrected = self._spelling.correct(plain_form(word)) or self._spelling.correct(folded)
-            if corrected is None:
-                return Word(_UNKNOWN, 0, 0, 0, 0, False)
-            return self._content(normalise(corrected), fuzzy=True)
+            return Word(_UNKNOWN) if corrected is None else self._content(normalise(corrected), fuzzy=True)
         if modifier:
-            return Word(_MODIFIER, word_hash(root), 0, 0, longest or 0, False)
-        return self._content(root, fuzzy=False)
+            return Word(_MODIFIER, word_hash(root), longest=longest or 0)
+        found = self._content(root, fuzzy=False)
+        return found._replace(kind=_NEGATION) if folded in _NEGATORS else found
 
     def _content(self, root: str, *, fuzzy: bool) -> Word:
-        strict = word_hash(root)
+        key = word_hash(root)
         loose = 0 if root in self._neutral else word_hash(self._classes.get(root, root))
-        return Word(_CONTENT, strict, strict, loose, self._index.words.get(root, 0), fuzzy)
+        return Word(_CONTENT, key, key, loose, self._index.words.get(root, 0), fuzzy)
 
-    def _scan(self, tokens: Tokens, look: Sequence[Word]) -> list[_Hit]:
+    def _scan(self, reading: _Reading) -> list[_Hit]:
         """Find names in contiguous words: the longest from each word on (with `nested`, all)."""
-        strict_keys, loose_keys = self._index.strict, self._index.loose
-        gaps = tokens.gaps
-        count = len(look)
         hits: list[_Hit] = []
-        for first in range(count):
-            if look[first][0] not in (_CONTENT, _MODIFIER):
-                continue
-            strict = core = loose = size = limit_size = soft = 0
-            limit = 99
-            keep_order = joined = headed = False
-            skipped_modifier = starts_modifier = look[first][0] == _MODIFIER
-            possible: list[tuple[int, tuple[int, ...], bool, bool, bool, bool]] = []
-            for last in range(first, count):
-                if last > first:
-                    gap = gaps[last]
-                    headed = headed or gap == _LABEL
-                    if gap >= _SOFT:
-                        if gap >= _HARD:
+        for run in _RUN.finditer(reading.shape):
+            places = reading.content(run.start(), run.end() - 1)
+            words = [reading.facts[place] for place in places]
+            for start, place in enumerate(places):
+                found = self._names_from(words, start)
+                for reach, names, loose, whole in reversed(found):
+                    hit = self._contiguous(reading, (place, places[start + reach]), names, loose=loose, whole=whole)
+                    if hit is not None:
+                        hits.append(hit)
+                        if not self._nested:
                             break
-                        soft += 1
-                        keep_order = joined = True
-                        if soft > _MAX_SOFT:
-                            break
-                kind, word_strict, word_core, word_loose, longest, _ = look[last]
-                if kind >= _PLAIN:
-                    if kind == _ORDERED:
-                        keep_order = True
-                        joined = joined or tokens.words[last].lower() in _CONJUNCTIONS
-                    continue
-                if kind == _UNKNOWN:
-                    break
-                size += 1
-                strict += word_strict
-                if kind == _MODIFIER:
-                    skipped_modifier = True
-                else:
-                    core += word_core
-                    if word_loose:  # a word of measurement neither limits nor counts
-                        loose += word_loose
-                        limit_size += 1
-                        if longest < limit:
-                            limit = longest
-                        if limit_size > limit:
-                            break
-                found, is_loose, whole = strict_keys.get(strict), False, True
-                if found is None and not starts_modifier and kind != _MODIFIER:
-                    whole = not skipped_modifier
-                    if skipped_modifier:
-                        found = strict_keys.get(core)
-                    if found is None and limit_size > 1:
-                        found, is_loose = loose_keys.get(loose), True
-                # "Heart: large VSD" names no large heart
-                goes_on = headed and last + 1 < count and gaps[last + 1] < _SOFT and look[last + 1][0] == _CONTENT
-                if found is not None and not goes_on:
-                    possible.append((last, found, keep_order, joined, is_loose, whole))
-            for last, found, keep_order, joined, is_loose, whole in reversed(possible):
-                hit = self._hit(
-                    tokens,
-                    look,
-                    ((first, last),),
-                    found,
-                    keep_order=keep_order,
-                    joined=joined,
-                    loose=is_loose,
-                    whole=whole,
-                )
-                if hit is not None:
-                    hits.append(hit)
-                    if not self._nested:
-                        break
         return hits
 
+    def _names_from(self, words: Sequence[Word], start: int) -> list[tuple[int, tuple[int, ...], bool, bool]]:
+        """Give (words behind the first, names, found by the loose key, all words count) for each name from a word on.
+
+        `words` are those of a run that count. Modifiers in the middle may be left out, but not at the ends. The search
+        ends at the first word that stands in no name with the first one.
+        """
+        strict_names, loose_names, pairs = self._index.strict.get, self._index.loose.get, self._index.pairs
+        strict, core, loose = words[start][1:4]
+        names = strict_names(strict)
+        found = [] if names is None else [(0, names, False, True)]
+        from_content, whole, anchor = core != 0, True, loose
+        for reach in range(1, min(_MAX_WORDS, len(words) - start)):
+            word = words[start + reach]
+            if word.loose:  # a word of measurement neither limits nor counts
+                if not anchor:
+                    anchor = word.loose
+                elif anchor + word.loose not in pairs:
+                    break
+                loose += word.loose
+            strict += word.strict
+            core += word.core
+            names = strict_names(strict)
+            if names is not None:
+                found.append((reach, names, False, True))
+            elif not word.core:
+                whole = False
+            elif from_content:
+                names = None if whole else strict_names(core)
+                if names is not None:
+                    found.append((reach, names, False, False))
+                elif loose != anchor and (names := loose_names(loose)) is not None:
+                    found.append((reach, names, True, whole))
+        return found
+
+    def _contiguous(
+        self, reading: _Reading, piece: Piece, names: tuple[int, ...], *, loose: bool, whole: bool
+    ) -> _Hit | None:
+        """Rank names found in contiguous words by what stands between the words."""
+        first, last = piece
+        if first == last:
+            return self._hit(reading, (piece,), names, Manner(), whole=True)
+        gaps, shape = reading.tokens.gaps, reading.shape
+        soft = gaps.count(Gap.SOFT, first + 1, last + 1)
+        if soft > _MAX_SOFT:
+            return None
+        if Gap.LABEL in gaps[first + 1 : last + 1] and last + 1 < len(shape):
+            kind = reading.facts[last + 1].kind
+            if gaps[last + 1] in _CLOSE and kind in (_CONTENT, _NEGATION):
+                return None  # "Heart: large VSD" names no large heart
+        between = max(shape[first + 1 : last], default=0)
+        manner = Manner(keep_order=soft > 0 or between >= _ORDERED, joined=soft > 0 or between >= _JOINING, loose=loose)
+        return self._hit(reading, (piece,), names, manner, whole=whole)
+
     def _hit(
-        self,
-        tokens: Tokens,
-        look: Sequence[Word],
-        pieces: tuple[tuple[int, int], ...],
-        found: Sequence[int],
-        *,
-        keep_order: bool = False,
-        joined: bool = False,
-        loose: bool = False,
-        split: bool = False,
-        whole: bool = False,
+        self, reading: _Reading, pieces: tuple[Piece, ...], found: tuple[int, ...], manner: Manner, *, whole: bool
     ) -> _Hit | None:
         """Rank the names found for pieces of the text; None when context, case or order speak against all."""
-        content = [
-            place for start, end in pieces for place in range(start, end + 1) if look[place][0] in (_CONTENT, _MODIFIER)
-        ]
+        facts, words = reading.facts, reading.tokens.words
+        content = [place for first, last in pieces for place in reading.content(first, last)]
         first = pieces[0][0]
-        if len(content) == 1 and first and fold(tokens.words[first - 1]) in _TITLES:
+        if len(content) == 1 and first and fold(words[first - 1]) in _TITLES:
             return None
-        candidates = rank(
-            [self._index.names[position] for position in found],
-            [tokens.words[place] for place in content],
-            index=self._index,
-            nearby=lambda: _nearby(tokens, first),
-            further=lambda: _nearby(tokens, first, reach=_FURTHER),
-            keep_order=keep_order,
-            joined=joined,
-            loose=loose,
-            fuzzy=any(look[place][5] for place in content),
-            split=split,
-        )
-        named = len(content) if whole else sum(look[place][0] == _CONTENT for place in content)
-        return _Hit(pieces, named * 100 - (len(content) - named), candidates) if candidates else None
+        far: tuple[int, ...] = ()
+        if not self._contexts.keys().isdisjoint(found):
+            found, far = self._in_context(reading, found, first)
+        if any(facts[place].fuzzy for place in content):
+            manner = manner._replace(fuzzy=True)
+        candidates = self._ranked(found, far, tuple([words[place] for place in content]), manner)
+        if not candidates:
+            return None
+        named = len(content) if whole else sum(facts[place].core > 0 for place in content)
+        return _Hit(pieces, named * 100 - (len(content) - named), candidates)
 
-    def _coordinate(self, tokens: Tokens, look: Sequence[Word], hits: Sequence[_Hit]) -> list[_Hit]:
+    def _in_context(
+        self, reading: _Reading, found: Sequence[int], place: int
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Give the names whose context, if they need one, stands near or further away, and those of the latter."""
+        number = bisect_right(reading.tokens.sentences, place, key=lambda sentence: sentence[0]) - 1
+        near, far = [], []
+        for name in found:
+            context = self._contexts.get(name)
+            if context is None or not context.isdisjoint(reading.around(number, 1)):
+                near.append(name)
+            elif not context.isdisjoint(reading.around(number, _FURTHER)):
+                near.append(name)
+                far.append(name)
+        return tuple(near), tuple(far)
+
+    def _rank(
+        self, found: Sequence[int], far: Sequence[int], words: Sequence[str], manner: Manner
+    ) -> tuple[Candidate, ...]:
+        names = self._index.names
+        return rank([names[name] for name in found], words, manner, self._index.ontology, [names[name] for name in far])
+
+    def _coordinate(self, reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
         """Find names that conjuncts share: "axial and appendicular hypotonia", "short hands and feet"."""
+        lists = list(_lists(reading))
+        if not lists:
+            return []
         covered: dict[int, _Hit] = {}
         for hit in hits:
             for place in range(hit.pieces[0][0], hit.pieces[0][1] + 1):
                 if place not in covered or covered[place].size < hit.size:
                     covered[place] = hit
-        found: list[_Hit] = []
-        for chain in _chains(tokens, look):
-            for right in range(1, len(chain)):
-                for left in {right - 1, 0}:
-                    found += self._share_head(tokens, look, chain[left], chain[right], covered)
-            for left in range(len(chain) - 1):
-                for right in {left + 1, len(chain) - 1}:
-                    found += self._share_tail(tokens, look, chain[left], chain[right], covered)
-        return found
+        sums = [0, *accumulate([fact.core for fact in reading.facts])]
+        found: list[_Hit | None] = []
+        for conjuncts in lists:
+            last = len(conjuncts) - 1
+            for number in range(1, last + 1):
+                right = conjuncts[number]
+                starts_name = len(right) > 1 and right[0] in covered and reading.facts[right[1]].longest > 1
+                for before in {number - 1, 0}:
+                    pairs = self._heads(reading, conjuncts[before], right, least=2 if starts_name else 1)
+                    found.append(self._share(reading, sums, covered, pairs, shares_head=True))
+            for number in range(last):
+                for behind in {number + 1, last}:
+                    pairs = self._tails(reading, conjuncts[number], conjuncts[behind])
+                    found.append(self._share(reading, sums, covered, pairs, shares_head=False))
+        return [hit for hit in found if hit is not None]
 
-    def _share_head(
-        self,
-        tokens: Tokens,
-        look: Sequence[Word],
-        left: Sequence[int],
-        right: Sequence[int],
-        covered: dict[int, _Hit],
-    ) -> Iterable[_Hit]:
-        """Join an inner part of the left conjunct with the beginning of the right one."""
-        for end in range(min(4, len(right)), 0, -1):
-            piece = right[:end]
-            if end < len(right) and look[right[end]].longest > 1 and end < 2 and piece[0] in covered:
-                continue
+    def _heads(
+        self, reading: _Reading, left: Sequence[int], right: Sequence[int], *, least: int
+    ) -> Iterator[tuple[Piece, Piece]]:
+        """Pair inner parts of the left conjunct with beginnings, of `least` words or more, of the right one."""
+        near = self._partners(reading, right[0], left[:-1])
+        for end in range(min(4, len(right)), least - 1, -1) if near else ():
             for length in range(min(3, len(left) - 1), 0, -1):
                 for start in range(len(left) - 1 - length, -1, -1):
-                    head = left[start : start + length]
-                    hit = self._joined(tokens, look, head, piece, piece, covered)
-                    if hit is not None and (self._conjoined(tokens, head[-1], piece[0]) or not _in_order(hit, tokens)):
-                        return [hit]
-        return []
+                    if left[start] in near and right[0] - left[start + length - 1] <= _MAX_SPLIT:
+                        yield (left[start], left[start + length - 1]), (right[0], right[end - 1])
 
-    def _share_tail(
-        self,
-        tokens: Tokens,
-        look: Sequence[Word],
-        left: Sequence[int],
-        right: Sequence[int],
-        covered: dict[int, _Hit],
-    ) -> Iterable[_Hit]:
-        """Join the end of the left conjunct with a later part of the right one."""
-        for length in range(min(3, len(left)), 0, -1):
-            piece = left[-length:]
+    def _tails(self, reading: _Reading, left: Sequence[int], right: Sequence[int]) -> Iterator[tuple[Piece, Piece]]:
+        """Pair ends of the left conjunct with later parts of the right one."""
+        near = self._partners(reading, left[-1], right[1:5])
+        for length in range(min(3, len(left)), 0, -1) if near else ():
             for start in range(1, min(5, len(right))):
-                for end in range(len(right), start, -1):
-                    hit = self._joined(tokens, look, piece, right[start:end], piece, covered, keep_order=True)
-                    if hit is not None:
-                        return [hit]
-        return []
+                if right[start] in near and right[start] - left[-1] <= _MAX_SPLIT:
+                    for end in range(len(right), start, -1):
+                        yield (left[-length], left[-1]), (right[start], right[end - 1])
 
-    def _conjoined(self, tokens: Tokens, left: int, right: int) -> bool:
-        """Tell whether "and" or "or" stands between two words: a comma alone seldom shares a first part."""
-        return any(fold(word) in _CONJUNCTIONS for word in tokens.words[left + 1 : right])
+    def _partners(self, reading: _Reading, place: int, others: Iterable[int]) -> set[int]:
+        """Give the words that may stand in one name with a word."""
+        facts, pairs = reading.facts, self._index.pairs
+        own = facts[place].loose
+        keys = ((other, facts[other].loose) for other in others)
+        return {other for other, key in keys if not (own and key) or own + key in pairs}
 
-    def _joined(
+    def _share(
         self,
-        tokens: Tokens,
-        look: Sequence[Word],
-        left: Sequence[int],
-        right: Sequence[int],
-        own: Sequence[int],
-        covered: dict[int, _Hit],
+        reading: _Reading,
+        sums: Sequence[int],
+        covered: Mapping[int, _Hit],
+        pairs: Iterable[tuple[Piece, Piece]],
         *,
-        keep_order: bool = False,
+        shares_head: bool,
     ) -> _Hit | None:
-        """Look two pieces up as one name; `own` is the piece that is not shared with another mention."""
-        places = (*left, *right)
-        if right[0] - left[-1] > _MAX_SPLIT:
-            return None
-        core = sum(look[place][2] for place in places)
-        names = self._index.strict.get(core)
-        if names is None or not any(look[place].loose for place in own):
-            return None
-        pieces = ((left[0], left[-1]), (right[0], right[-1]))
-        hit = self._hit(tokens, look, pieces, names, keep_order=keep_order, split=True)
-        if hit is None or hit.candidates[0].scope is not Scope.EXACT:
-            return None
-        for place in own:
-            other = covered.get(place)
-            if other is None:
+        """Give the first name that one of some pairs of pieces makes; one piece is shared with another mention.
+
+        `sums` are the hashes of all content before each word, and `covered` the longest hit at a word.
+        """
+        names_of = self._index.strict.get
+        for left, right in pairs:
+            names = names_of(sums[left[1] + 1] - sums[left[0]] + sums[right[1] + 1] - sums[right[0]])
+            if names is None:
                 continue
+            own = right if shares_head else left
+            content = [place for place in range(own[0], own[1] + 1) if reading.facts[place].core]
+            if not any(reading.facts[place].loose for place in content):
+                continue
+            manner = Manner(keep_order=not shares_head, split=True)
+            hit = self._hit(reading, (left, right), names, manner, whole=False)
+            if hit is None or hit.candidates[0].scope is not Scope.EXACT or self._contradicts(hit, content, covered):
+                continue
+            joined = any(fold(word) in _CONJUNCTIONS for word in reading.tokens.words[left[1] + 1 : right[0]])
+            if not shares_head or joined or not _in_order(hit, reading.tokens):  # a comma seldom shares a head
+                return hit
+        return None
+
+    def _contradicts(self, hit: _Hit, own: Sequence[int], covered: Mapping[int, _Hit]) -> bool:
+        """Tell whether words that a hit does not share belong to a wider hit, or to one of an unrelated term."""
+        for other in (covered[place] for place in own if place in covered):
             wider = other.pieces[0][0] < own[0] or other.pieces[0][1] > own[-1]
             if wider or not self._index.ontology.are_kin(other.candidates[0].hpo_id, hit.candidates[0].hpo_id):
-                return None
-        return hit
+                return True
+        return False
 
     def _abbreviations(self, text: str, tokens: Tokens, hits: list[_Hit]) -> list[_Hit]:
-        """Give the meaning of abbreviations that the letter defines to their other uses."""
-        if "(" not in text or _DEFINES.search(text) is None:
+        """Give the meaning of abbreviations that the letter defines to their other uses.
+
+        Definitions that no hit could gain or lose a meaning by are not looked at.
+        """
+        brackets = list(_bracketed(text, tokens)) if "(" in text else []
+        if not brackets:
             return []
-        added: list[_Hit] = []
         by_end = {hit.pieces[-1][1]: hit for hit in sorted(hits, key=lambda h: h.size) if len(hit.pieces) == 1}
+        single = {hit.pieces[0][0] for hit in hits if hit.pieces[0][0] == hit.pieces[-1][1]}
+        uses: dict[str, list[int]] = {form: [] for short, _, _ in brackets for form in (short, short + "s")}
+        for place, word in enumerate(tokens.words):
+            if word in uses:
+                uses[word].append(place)
+        concerned = {
+            short
+            for short, begin, place in brackets
+            if not by_end.keys().isdisjoint(range(begin, place))
+            or not single.isdisjoint(uses[short])
+            or not single.isdisjoint(uses[short + "s"])
+        }
+        added: list[_Hit] = []
         redefined: set[int] = set()
-        defined: set[str] = set()
-        for short, long_first, long_last, place in _definitions(text, tokens):
-            if short in defined:
+        for short, begin, place in brackets:
+            long_first = _long_form(tokens.words[begin:place], short) if short in concerned else None
+            if long_first is None:
                 continue
-            defined.add(short)
-            hit = by_end.get(long_last)
-            meant = hit is not None and hit.pieces[0][0] <= long_first + 1 and hit.pieces[0][0] >= long_first - 1
-            forms = (short, short + "s")
-            uses = [position for position, word in enumerate(tokens.words) if word in forms]
-            redefined.update(uses)
-            if meant and hit is not None:
+            concerned.discard(short)  # the first definition counts
+            used = sorted(uses[short] + uses[short + "s"])
+            redefined.update(used)
+            hit = by_end.get(place - 1)
+            if hit is not None and abs(hit.pieces[0][0] - begin - long_first) <= 1:
                 best = hit.candidates[0]
                 candidate = Candidate(
                     best.hpo_id, best.label, min(best.score, 0.9), Method.ABBREVIATION, best.synonym, best.scope
                 )
-                added += [_Hit(((use, use),), 101, (candidate,)) for use in uses if use != place]
+                added += [_Hit(((use, use),), 101, (candidate,)) for use in used if use != place]
         hits[:] = [h for h in hits if h.pieces[0][0] != h.pieces[-1][1] or h.pieces[0][0] not in redefined]
         return added
 
-    def _disease_names(self, tokens: Tokens) -> list[_Hit]:
+    def _disease_names(self, reading: _Reading) -> list[_Hit]:
         """Find diseases whose names hold the name of a phenotype, so that the part is not coded."""
+        words = reading.tokens.words
         found = []
-        for place, word in enumerate(tokens.words):
-            for name in self._diagnoses.get(normalise(word), ()):
-                if tuple(map(normalise, tokens.words[place : place + len(name)])) == name:
+        for place, fact in enumerate(reading.facts):
+            for name in fact.diseases:
+                if tuple(map(normalise, words[place : place + len(name)])) == name:
                     found.append(_Hit(((place, place + len(name) - 1),), 1000 + len(name), (), diagnosis=True))
         return found
 
@@ -378,7 +467,7 @@ class Recognizer:
         """Keep the longest of overlapping hits, the earliest of equals; parts of coordinations may share words."""
         kept: list[_Hit] = []
         taken: set[int] = set()
-        split: set[tuple[tuple[int, int], ...]] = set()
+        split: set[tuple[Piece, ...]] = set()
         for hit in sorted(hits, key=lambda h: (-h.size, h.pieces[0][0], h.pieces[-1][1])):
             if len(hit.pieces) > 1:
                 if hit.pieces not in split:
@@ -408,7 +497,7 @@ class Recognizer:
 
 
 @lru_cache(maxsize=1)
-def _diagnosis_keys() -> dict[str, tuple[tuple[str, ...], ...]]:
+def _disease_keys() -> dict[str, tuple[tuple[str, ...], ...]]:
     """Give the disease names by their first word, in normal form, longest first."""
     keys: dict[str, tuple[tuple[str, ...], ...]] = {}
     for name in load_rules("lexicon")["diagnoses"]["names"]:
@@ -433,7 +522,7 @@ def _misread(word: str, known: Mapping[str, int]) -> str | None:
     return None
 
 
-def _repeats(hit: _Hit, whole: set[tuple[tuple[int, int], str]]) -> bool:
+def _repeats(hit: _Hit, whole: set[tuple[Piece, str]]) -> bool:
     """Tell whether a coordinated hit says what one of its pieces says by itself."""
     return len(hit.pieces) > 1 and any((piece, hit.candidates[0].hpo_id) in whole for piece in hit.pieces)
 
@@ -446,81 +535,50 @@ def _in_order(hit: _Hit, tokens: Tokens) -> bool:
     return places == sorted(places)
 
 
-def _chains(tokens: Tokens, look: Sequence[Word]) -> Iterable[list[list[int]]]:
-    """Give lists of conjuncts: runs of content words that only commas, slashes, "and" or "or" separate."""
-    chain: list[list[int]] = []
-    run: list[int] = []
-    separated = False
-    for place, (word, gap) in enumerate(zip(look, tokens.gaps, strict=True)):
-        kind = word[0] if tokens.words[place] not in _NEGATORS else _UNKNOWN
-        if kind == _CONTENT and gap < _SOFT and not separated:
-            run.append(place)
+def _lists(reading: _Reading) -> Iterator[list[list[int]]]:
+    """Give the lists of a text: for each, two conjuncts or more, each as the places of its words of content."""
+    shape, facts = reading.shape, reading.facts
+    for match in _LIST.finditer(shape):
+        if match.group(1) is None:
             continue
-        if gap >= _HARD or kind == _UNKNOWN:
-            if run:
-                chain.append(run)
-                run = []
-            if chain:
-                if len(chain) > 1:
-                    yield chain
-                chain = []
-            separated = False
-            if kind == _UNKNOWN:
-                continue
-        if gap == _SOFT or (kind == _ORDERED and fold(tokens.words[place]) in _CONJUNCTIONS):
-            separated = True
-        elif kind == _ORDERED:
-            if run:
-                chain.append(run)
-            if len(chain) > 1:
-                yield chain
-            chain, run, separated = [], [], False
-            continue
-        if kind == _CONTENT:
-            if separated and run:
-                chain.append(run)
-                run = []
-            separated = False
-            run.append(place)
-    if run:
-        chain.append(run)
-    if len(chain) > 1:
-        yield chain
+        spans = [conjunct.span() for conjunct in _CONJUNCTS.finditer(shape, *match.span())]
+        if len(spans) > 1:
+            yield [[place for place in range(*span) if facts[place].core] for span in spans]
 
 
-def _nearby(tokens: Tokens, place: int, reach: int = 1) -> frozenset[str]:
-    """Give the folded words of the sentence around a word, and of some sentences before and behind it."""
-    number = bisect_right(tokens.sentences, place, key=lambda sentence: sentence[0]) - 1
+def _around(tokens: Tokens, number: int, reach: int) -> frozenset[str]:
+    """Give the folded words of a sentence, and of some sentences before and behind it."""
     begin = tokens.sentences[max(0, number - reach)][0]
     end = tokens.sentences[min(len(tokens.sentences) - 1, number + reach)][1]
     return frozenset(map(fold, tokens.words[begin:end]))
 
 
-@lru_cache(maxsize=1)
-def _schwartz_hearst() -> tuple[Any, Any]:
-    """Import scispacy's implementation (Schwartz & Hearst 2003) when a letter first needs it."""
-    from scispacy.abbreviation import find_abbreviation
-    from spacy.tokens import Doc
-    from spacy.vocab import Vocab
-
-    vocab = Vocab()
-    return find_abbreviation, lambda words: Doc(vocab, words=list(words))
-
-
-def _definitions(text: str, tokens: Tokens) -> Iterable[tuple[str, int, int, int]]:
-    """Give (short form, first and last word of the long form, word of the short form) of each definition."""
-    places = {start: place for place, start in enumerate(tokens.starts)}
+def _bracketed(text: str, tokens: Tokens) -> Iterator[tuple[str, int, int]]:
+    """Give (short form, first word that its long form may begin with, own word) for what may define an abbreviation."""
     for match in _DEFINES.finditer(text):
         short = match.group(1)
-        place = places.get(match.start(1))
-        if place is None or not any(letter.isupper() for letter in short) or tokens.words[place] != short:
-            continue
-        begin = max(0, place - min(len(short) + 5, 2 * len(short)))
-        long_words = tokens.words[begin:place]
-        if not long_words:
-            continue
-        find_abbreviation, make_doc = _schwartz_hearst()
-        doc = make_doc([*long_words, short])
-        _, long_form = find_abbreviation(doc[: len(long_words)], doc[len(long_words) :])
-        if long_form is not None:
-            yield short, begin + long_form.start, begin + long_form.end - 1, place
+        place = bisect_left(tokens.starts, match.start(1))
+        if place and tokens.words[place] == short and any(letter.isupper() for letter in short):
+            yield short, max(0, place - min(len(short) + 5, 2 * len(short))), place
+
+
+class _Token(NamedTuple):
+    """As much of a spaCy token as scispacy's function looks at, without the making of a Doc."""
+
+    text: str
+    text_with_ws: str
+
+
+@lru_cache(maxsize=1)
+def _schwartz_hearst() -> Any:
+    """Import scispacy's implementation (Schwartz & Hearst 2003) when a letter first needs it."""
+    from scispacy.abbreviation import find_abbreviation
+
+    return find_abbreviation
+
+
+def _long_form(words: Sequence[str], short: str) -> int | None:
+    """Give the first of the words before a bracket that spell out the short form in it; None if none do."""
+    before = [_Token(word, word + " ") for word in words]
+    _, long_form = _schwartz_hearst()(before, [_Token(short, short)])
+    return None if long_form is None else len(words) - len(long_form)

@@ -12,14 +12,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
+from typing import Final
 
 from phenoextract.rules import load_rules
 
 # A word: letters and digits, with the marks and invisible characters that typing systems put inside words.
-_WORD = re.compile(r"([^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060])*)")
+_WORD = re.compile(r"([^\W_]+(?:[\u0300-\u036f\u00ad\u200b-\u200d\u2060]+[^\W_]*)*)")
 # A hyphenated prefix belongs to its word ("pre-auricular"), so that both spellings are one.
 _PREFIXES = frozenset(
     "anti bi co down hemi hyper hypo inter intra macro micro multi non over para peri poly post pre pseudo re retro "
@@ -30,19 +30,22 @@ _LONG_LINE = 25  # a line at least this long before a small letter was wrapped, 
 _FULL_LINE = 60  # and one this long even before a capital, as it ends without a full stop
 
 
-class Gap(IntEnum):
-    """What stands between two words, from nothing that matters to the end of a sentence."""
+class Gap:
+    """What stands between two words, from nothing that matters to the end of a sentence.
 
-    SPACE = 0
-    LABEL = 1
-    SOFT = 2
-    HARD = 3
-    SENTENCE = 4
+    Plain numbers, no enumeration: they are kept one a byte and compared in the innermost loops.
+    """
+
+    SPACE: Final = 0
+    LABEL: Final = 1
+    SOFT: Final = 2
+    HARD: Final = 3
+    SENTENCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A text's words: `starts[i]`, `ends[i]` and `words[i]` (as written); `gaps[i]` stands before word i.
+    """A text's words: `starts[i]`, `ends[i]` and `words[i]` (as written); `gaps[i]`, a Gap, stands before word i.
 
     `sentences` holds half-open ranges of word positions.
     """
@@ -50,7 +53,7 @@ class Tokens:
     words: Sequence[str] = field(repr=False)
     starts: Sequence[int]
     ends: Sequence[int]
-    gaps: Sequence[Gap]
+    gaps: bytes
     sentences: Sequence[tuple[int, int]]
 
 
@@ -58,13 +61,13 @@ _ABBREVIATED = frozenset(
     "dr mr mrs ms prof st vs eg ie e g i approx fig cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt "
     "lt".split()
 )
-_PLAIN_GAPS = {"": Gap.SPACE, " ": Gap.SPACE, "  ": Gap.SPACE, "-": Gap.SPACE, ", ": Gap.SOFT, ". ": Gap.SENTENCE}
+_BREAK = re.compile(bytes((ord("["), Gap.HARD, Gap.SENTENCE, ord("]"))))
 _SPOKEN = frozenset({"new", "New", "full", "Full"})  # words with which dictated punctuation begins
 
 
 @lru_cache(maxsize=4096)
-def _classify(gap: str) -> Gap:
-    """Class a gap that is not one of the commonest strings."""
+def _classify(gap: str) -> int:
+    """Class what stands between two words, by itself."""
     if "\n" in gap or "\r" in gap:
         stripped = gap.strip(" \t")
         if stripped in ("\n", "\r\n", "\r", "-\n", "-\r\n"):
@@ -95,41 +98,41 @@ def tokenise(text: str) -> Tokens:
     bounds = list(accumulate(map(len, parts)))
     words = parts[1::2]
     starts, ends = bounds[0:-1:2], bounds[1::2]
-    gaps: list[Gap] = []
+    gaps = bytearray(map(_classify, parts[0:-1:2]))
     sentences: list[tuple[int, int]] = []
     begin = 0
-    known = _PLAIN_GAPS.get
-    append = gaps.append
-    for position, gap in enumerate(parts[0:-1:2]):
-        kind = known(gap)
-        if kind is None:
-            kind = _classify(gap)
-        if kind >= Gap.HARD and position:
-            if "\n" in gap or "\r" in gap:
-                if kind is Gap.HARD:
-                    kind = _soften_line_break(text, words, starts, ends, position, gap)
-            elif kind is Gap.SENTENCE and not _ends_sentence(words[position - 1], words[position], gap):
-                kind = Gap.SPACE
-            if kind is Gap.SENTENCE:
-                sentences.append((begin, position))
-                begin = position
-        append(kind)
+    for match in _BREAK.finditer(bytes(gaps), 1):
+        position = match.start()
+        gap = parts[2 * position]
+        if "\n" in gap or "\r" in gap:
+            if gaps[position] == Gap.HARD:
+                gaps[position] = _soften_line_break(text, words[position], ends[position - 1], gap)
+        elif gaps[position] == Gap.SENTENCE and not _ends_sentence(words[position - 1], words[position], gap):
+            gaps[position] = Gap.SPACE
+        if gaps[position] == Gap.SENTENCE:
+            sentences.append((begin, position))
+            begin = position
     if words:
         sentences.append((begin, len(words)))
         if len(sentences) < 3 and not _SPOKEN.isdisjoint(words):
             sentences = _dictated_sentences(words, gaps, sentences)
-    return Tokens(words, starts, ends, gaps, sentences)
+    return Tokens(words, starts, ends, bytes(gaps), sentences)
 
 
 def _join_prefixes(parts: list[str]) -> None:
     """Join a prefix, its hyphen and its word into one word, in a list of gaps and words in turn."""
+    joined = False
     for place in range(len(parts) - 3, 1, -2):
         if parts[place] == "-" and parts[place - 1].lower() in _PREFIXES and parts[place + 1][0].islower():
-            parts[place - 1 : place + 2] = ["".join(parts[place - 1 : place + 2])]
+            parts[place - 1] = f"{parts[place - 1]}-{parts[place + 1]}"
+            parts[place] = parts[place + 1] = ""
+            joined = True
+    if joined:
+        parts[1:-1] = filter(None, parts[1:-1])
 
 
 def _dictated_sentences(
-    words: Sequence[str], gaps: list[Gap], sentences: list[tuple[int, int]]
+    words: Sequence[str], gaps: bytearray, sentences: list[tuple[int, int]]
 ) -> list[tuple[int, int]]:
     """Split where punctuation was spoken: "full stop", "new paragraph", "new line"."""
     spoken = {("full", "stop"), ("new", "paragraph"), ("new", "line")}
@@ -153,13 +156,11 @@ def _ends_sentence(before: str, after: str, gap: str) -> bool:
     return not (before.lower() in _ABBREVIATED or (len(before) == 1 and before.isalpha() and after[0].isupper()))
 
 
-def _soften_line_break(
-    text: str, words: Sequence[str], starts: Sequence[int], ends: Sequence[int], position: int, gap: str
-) -> Gap:
-    """Tell a wrapped line (the sentence goes on) from a line that ends a sentence or list item."""
-    line_start = max(text.rfind("\n", 0, ends[position - 1]), text.rfind("\r", 0, ends[position - 1])) + 1
-    length = ends[position - 1] - line_start
-    wrapped = length >= (_FULL_LINE if words[position][0].isupper() else _LONG_LINE) or gap[0] == "-"
+def _soften_line_break(text: str, word: str, end: int, gap: str) -> int:
+    """Tell a wrapped line, which ends at `end` and goes on with `word`, from one that ends a sentence or list item."""
+    full = _FULL_LINE if word[0].isupper() else _LONG_LINE
+    line = text[max(0, end - full) : end]
+    wrapped = gap[0] == "-" or (len(line) == full and "\n" not in line and "\r" not in line)
     return Gap.SPACE if wrapped else Gap.SENTENCE
 
 
@@ -177,7 +178,7 @@ _SPELLINGS = (
     (re.compile(r"ys(?=e$|ed$|ing$|es$)"), "yz"),
     (re.compile(r"our(?=$|s$|ed$|less$|ing$|al$)"), "or"),
     (re.compile(r"(?<=[a-z])ae(?=[a-z]{2})|^ae(?=[a-z]{3})"), "e"),
-    (re.compile(r"(?<=[a-z])oe(?=[dmnst])|^oe"), "e"),
+    (re.compile(r"(?<=[a-z])oe(?=[dmnst])(?!s$)|^oe"), "e"),  # not in "toes"
     (re.compile(r"rrhoea"), "rrhea"),
     (re.compile(r"(?<=[bt])re$"), "er"),
     (re.compile(r"sulph"), "sulf"),

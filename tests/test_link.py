@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from phenoextract.index import Index, Name
-from phenoextract.link import MAX_CANDIDATES, rank
+from phenoextract.link import MAX_CANDIDATES, Manner, rank
 from phenoextract.types import Candidate, Method, Scope
 
 ATAXIA, HYPOTONIA, SEIZURE = "HP:0001251", "HP:0001252", "HP:0001250"
@@ -18,26 +16,9 @@ def name(text: str, hpo_id: str = ATAXIA, scope: Scope = Scope.EXACT, method: Me
 
 
 def choose(
-    index: Index,
-    names: list[Name],
-    phrase: str,
-    *,
-    nearby: str = "",
-    further: str = "",
-    keep_order: bool = False,
-    joined: bool = False,
-    fuzzy: bool = False,
+    index: Index, names: list[Name], phrase: str, *, far: tuple[Name, ...] = (), **manner: bool
 ) -> tuple[Candidate, ...]:
-    return rank(
-        names,
-        phrase.split(),
-        index=index,
-        nearby=lambda: frozenset(nearby.split()),
-        further=lambda: frozenset(further.split()),
-        keep_order=keep_order,
-        joined=joined,
-        fuzzy=fuzzy,
-    )
+    return rank(names, phrase.split(), Manner(**manner), index.ontology, far)
 
 
 @pytest.mark.parametrize("scope", [Scope.NARROW, Scope.RELATED, Scope.BROAD])
@@ -100,22 +81,13 @@ def test_abbreviation_needs_its_case(toy_index: Index, written: str, coded: bool
     assert bool(choose(toy_index, [name("VSD", method=Method.ABBREVIATION)], written)) is coded
 
 
-def test_name_with_a_context_needs_one_of_its_words(toy_index: Index) -> None:
-    gated = replace(name("wobbly"), context=("gait", "Walks"))
-    assert choose(toy_index, [gated], "wobbly", nearby="the table is") == ()
-    assert choose(toy_index, [gated], "wobbly", nearby="he walks")
-
-
 def test_far_context_counts_less_and_only_for_one_reading(toy_index: Index) -> None:
-    gated = replace(name("wobbly"), context=("gait",))
-    other = replace(name("wobbly", HYPOTONIA), context=("tone",))
-    (near,) = choose(toy_index, [gated], "wobbly", nearby="gait", further="gait")
-    (far,) = choose(toy_index, [gated], "wobbly", further="gait")
+    gated, other = name("wobbly"), name("wobbly", HYPOTONIA)
+    (near,) = choose(toy_index, [gated], "wobbly")
+    (far,) = choose(toy_index, [gated], "wobbly", far=(gated,))
     assert far.score < near.score
-    assert choose(toy_index, [gated, other], "wobbly", further="gait tone") == ()
-    assert [
-        found.hpo_id for found in choose(toy_index, [gated, other], "wobbly", nearby="tone", further="gait tone")
-    ] == [HYPOTONIA]
+    assert choose(toy_index, [gated, other], "wobbly", far=(gated, other)) == ()
+    assert [found.hpo_id for found in choose(toy_index, [gated, other], "wobbly", far=(gated,))] == [HYPOTONIA]
 
 
 @pytest.mark.parametrize(

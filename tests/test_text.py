@@ -161,7 +161,7 @@ def test_spoken_punctuation_ends_sentences() -> None:
 
 
 def test_gaps_tell_what_stands_between_words() -> None:
-    assert tokenise("Ears: low, set; at rest. Well").gaps == [
+    assert list(tokenise("Ears: low, set; at rest. Well").gaps) == [
         Gap.SPACE,
         Gap.LABEL,
         Gap.SOFT,
