@@ -9,7 +9,7 @@ READY  := $(VENV)/.installed
 INDEX  := phenoextract/_artefacts/current
 LETTERS = $(wildcard examples/letters/*.txt examples/letters/*.docx)
 
-.PHONY: run test check format index bench clean
+.PHONY: run test check format index bench bench-spark clean
 
 run: $(INDEX)
 	@mkdir -p out
@@ -33,7 +33,11 @@ index: $(INDEX)
 
 bench: $(INDEX)
 	$(BIN)/pip install --quiet --editable '.[dev,peers]'
-	set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python "$$script"; done
+	set -e; for script in $(filter-out benchmarks/spark_bench.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$script"; done
+
+bench-spark: $(INDEX)
+	$(BIN)/pip install --quiet --editable '.[dev,spark]'
+	$(BIN)/python benchmarks/spark_bench.py
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 1; }

@@ -20,7 +20,8 @@ LAYERS = [
     {"pipeline"},
     {"formats", "readers"},
     {"batch", "spacy_component"},
-    {"cli_ontology"},
+    {"distributed"},
+    {"cli_ontology", "spark_job"},
     {"cli"},
 ]
 NEIGHBOURS = {("errors", "types"), ("index", "sections"), ("cues", "sections")}
@@ -30,6 +31,7 @@ ONLY_IMPORTER = {
     "scispacy": "recognize",
     "docx": "readers",
     "pypdf": "readers",
+    "pyspark": "distributed",
     "hl7": "readers",
 }
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
