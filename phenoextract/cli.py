@@ -5,13 +5,13 @@ Exit codes: 0 done; 1 a document failed and the others were done; 2 a setting, f
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from phenoextract import cli_ontology
+from phenoextract import cli_batch, cli_ontology
 from phenoextract.errors import DocumentError, PhenoextractError, describe_fault
 from phenoextract.purpose import INTENDED_PURPOSE
 
@@ -138,42 +138,6 @@ def extract(
 
 
 @app.command()
-def batch(
-    source: Annotated[Path, typer.Argument(metavar="IN.jsonl", help='Lines of {"id": ..., "text": ...}.')],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="The reports, one a line.")],
-    index: IndexOption = None,
-) -> None:
-    r"""Code many documents, one JSON object a line, in order.
-
-    A document that fails gives the line {"id", "error"} and the exit code 1; the others are done.
-    OUT.jsonl appears only when it is complete.
-
-    \b
-    Example:
-      phenoextract batch notes.jsonl --out reports.jsonl
-    """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from phenoextract.batch import run
-    from phenoextract.pipeline import load
-
-    extractor = load(index)
-    started = time.monotonic()
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(source.name, total=source.stat().st_size)
-        summary = run(extractor, source, out, progress=lambda size: bar.advance(task, size))
-    seconds = time.monotonic() - started
-    failed = ", ".join(f"{code} {count}" for code, count in sorted(summary.failed.items()))
-    _say(
-        f"{summary.documents} documents, {summary.failed.total()} failed{f' ({failed})' if failed else ''}, "
-        f"{seconds:.1f} s, {summary.documents / max(seconds, 0.001):.1f} documents/s"
-    )
-    if summary.failed:
-        raise typer.Exit(DOCUMENT_FAILED)
-
-
-@app.command()
 def info(
     index: IndexOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -200,13 +164,11 @@ def info(
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))
 
 
+cli_batch.register(app)
 cli_ontology.register(app)
-try:
-    from phenoextract_eval.cli import register as register_eval
-except ModuleNotFoundError:  # the evaluation's extra is not installed
-    pass
-else:
-    register_eval(app)
+for _package in ("phenoextract_eval", "phenoextract_api"):
+    with suppress(ModuleNotFoundError):  # its extra is not installed
+        importlib.import_module(f"{_package}.cli").register(app)
 
 
 def _code(extractor: Extractor, name: str) -> Iterator[tuple[Document, Report] | None]:

@@ -169,7 +169,7 @@ def test_cli_batch(run: Any, tmp_path: Path) -> None:
     source.write_text('{"id": "a", "text": "x"}\n{"id": "b", "text": "too long"}\n')
     result = run("batch", source, "--out", out)
     assert result.exit_code == 1
-    assert result.stderr.startswith("phenoextract: 2 documents, 1 failed (too_long 1), ")
+    assert result.stderr.startswith("phenoextract: 2 documents, 1 coded, 0 empty, 1 failed (too_long 1), 6 terms, ")
     assert [json.loads(line).get("error") for line in out.read_text().splitlines()] == [None, "too_long"]
     source.write_text('{"id": "a", "text": "x"}\n')
     assert run("batch", source, "--out", out).exit_code == 0

@@ -21,10 +21,10 @@ LAYERS = [
     {"formats", "readers"},
     {"batch", "spacy_component"},
     {"distributed"},
-    {"cli_ontology", "spark_job"},
+    {"cli_batch", "cli_ontology", "spark_job"},
     {"cli"},
 ]
-NEIGHBOURS = {("errors", "types"), ("index", "sections"), ("cues", "sections")}
+NEIGHBOURS = {("errors", "types"), ("index", "sections"), ("cues", "sections"), ("assertion", "relatives")}
 ONLY_IMPORTER = {
     "pronto": "build",
     "rapidfuzz": "spelling",
