@@ -13,7 +13,13 @@ from phenoextract.text import fold, normalise, plain_form, tokenise
 from phenoextract.types import Candidate, Method, Scope
 
 MAX_CANDIDATES = 5
-_BASE = {Method.LABEL: 0.98, Method.SYNONYM: 0.96, Method.UK_LEXICON: 0.93, Method.VARIANT: 0.9, Method.ABBREVIATION: 0.9}
+_BASE = {
+    Method.LABEL: 0.98,
+    Method.SYNONYM: 0.96,
+    Method.UK_LEXICON: 0.93,
+    Method.VARIANT: 0.9,
+    Method.ABBREVIATION: 0.9,
+}
 _SCOPE = {Scope.EXACT: 1.0, Scope.NARROW: 0.7, Scope.RELATED: 0.65, Scope.BROAD: 0.6}
 _ORIGIN = {Method.LABEL: 0, Method.SYNONYM: 1, Method.UK_LEXICON: 1, Method.VARIANT: 2, Method.ABBREVIATION: 2}
 _FAR = 0.85

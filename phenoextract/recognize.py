@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from phenoextract.digits import readings
 from phenoextract.index import Index, word_classes, word_hash
 from phenoextract.link import Manner, rank
 from phenoextract.rules import load_rules
@@ -154,6 +155,7 @@ class Recognizer:
         reading = self._read(tokens)
         hits = self._scan(reading)
         hits += self._coordinate(reading, hits)
+        hits = self._number_digits(text, tokens, hits)
         hits += self._abbreviations(text, tokens, hits)
         if letter:
             hits += self._disease_names(reading)
@@ -405,6 +407,26 @@ class Recognizer:
                 return hit
         return None
 
+    def _number_digits(self, text: str, tokens: Tokens, hits: list[_Hit]) -> list[_Hit]:
+        """Add the names found by reading enumerations of fingers and toes digit by digit, for less specific ones."""
+        numbered: list[_Hit] = []
+        for clause in readings(text, tokens):
+            reading = self._read(clause.tokens)
+            found = self._scan(reading)
+            for hit in self._choose(found + self._coordinate(reading, found)):
+                read = {place for first, last in hit.pieces for place in range(first, last + 1)}
+                if clause.numbers <= read:
+                    numbered.append(hit._replace(pieces=_runs(sorted({clause.places[place] for place in read}))))
+        if not numbered:
+            return hits
+        return [hit for hit in hits if not any(self._specifies(other, hit) for other in numbered)] + numbered
+
+    def _specifies(self, hit: _Hit, other: _Hit) -> bool:
+        """Tell whether a hit reads words of another one as the same or a more specific term."""
+        shared = any(a <= last and first <= b for a, b in hit.pieces for first, last in other.pieces)
+        own, general = hit.candidates[0].hpo_id, other.candidates[0].hpo_id
+        return shared and (own == general or general in self._index.ontology.ancestors(own))
+
     def _contradicts(self, hit: _Hit, own: Sequence[int], covered: Mapping[int, _Hit]) -> bool:
         """Tell whether words that a hit does not share belong to a wider hit, or to one of an unrelated term."""
         for other in (covered[place] for place in own if place in covered):
@@ -467,11 +489,12 @@ class Recognizer:
         """Keep the longest of overlapping hits, the earliest of equals; parts of coordinations may share words."""
         kept: list[_Hit] = []
         taken: set[int] = set()
-        split: set[tuple[Piece, ...]] = set()
+        split: set[tuple[tuple[Piece, ...], str]] = set()
         for hit in sorted(hits, key=lambda h: (-h.size, h.pieces[0][0], h.pieces[-1][1])):
             if len(hit.pieces) > 1:
-                if hit.pieces not in split:
-                    split.add(hit.pieces)
+                said = hit.pieces, hit.candidates[0].hpo_id
+                if said not in split:
+                    split.add(said)
                     kept.append(hit)
                 continue
             places = range(hit.pieces[0][0], hit.pieces[0][1] + 1)
@@ -525,6 +548,17 @@ def _misread(word: str, known: Mapping[str, int]) -> str | None:
 def _repeats(hit: _Hit, whole: set[tuple[Piece, str]]) -> bool:
     """Tell whether a coordinated hit says what one of its pieces says by itself."""
     return len(hit.pieces) > 1 and any((piece, hit.candidates[0].hpo_id) in whole for piece in hit.pieces)
+
+
+def _runs(places: Sequence[int]) -> tuple[Piece, ...]:
+    """Give the runs of neighbours among places in order."""
+    starts = [
+        place for before, place in zip((None, *places), places, strict=False) if before is None or place > before + 1
+    ]
+    ends = [
+        place for place, after in zip(places, (*places[1:], None), strict=False) if after is None or after > place + 1
+    ]
+    return tuple(zip(starts, ends, strict=True))
 
 
 def _in_order(hit: _Hit, tokens: Tokens) -> bool:

@@ -14,7 +14,8 @@ LIBRARY = ROOT / "phenoextract"
 LAYERS = [
     {"types", "errors", "rules", "purpose"},
     {"text", "ontology"},
-    {"index", "sections", "cues", "spelling", "release_diff"},
+    {"index", "encoder", "digits", "sections", "cues", "spelling", "release_diff"},
+    {"analogy", "relatives"},
     {"build", "link", "term_search", "measure", "normal_findings", "assertion", "report"},
     {"recognize"},
     {"pipeline"},
@@ -24,8 +25,10 @@ LAYERS = [
     {"cli_batch", "cli_ontology", "spark_job"},
     {"cli"},
 ]
-NEIGHBOURS = {("errors", "types"), ("index", "sections"), ("cues", "sections"), ("assertion", "relatives")}
+NEIGHBOURS = {("errors", "types"), ("index", "sections"), ("cues", "sections")}
 ONLY_IMPORTER = {
+    "onnxruntime": "encoder",
+    "tokenizers": "encoder",
     "pronto": "build",
     "rapidfuzz": "spelling",
     "scispacy": "recognize",
