@@ -1,6 +1,6 @@
 """What every request passes before its body is read: who asks, from where, how often, and in which media types.
 
-Routers of the API take `route_class=ApiRoute`, those of pages `PageRoute`; only the latter make sessions.
+Routers of the API take `route_class=ApiRoute`, those of pages `PageRoute`, that of signing in `OpenRoute`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,21 @@ class PageRoute(APIRoute):
             if started:
                 provided.sessions.start(response, session)
             return response
+
+        return admit
+
+
+class OpenRoute(APIRoute):
+    """A route for browsers that are not signed in yet."""
+
+    def get_route_handler(self) -> Handler:
+        """Give the route's handler behind these checks."""
+        handle = super().get_route_handler()
+
+        async def admit(request: Request) -> Response:
+            await services(request).rate_limit.check(request)
+            services(request).sessions.refuse_cross_site(request)
+            return await handle(request)
 
         return admit
 

@@ -76,8 +76,9 @@ def export(
     if form is ExportFormat.FHIR and confirmation.version > 1:
         previous = get_request(store, actor, request_id, version=confirmation.version - 1).coded
     media_type = MEDIA_TYPES[form]
+    ending = _ENDINGS[media_type]
     return Export(
-        filename=f"{request_id}.{confirmation.version}.{form}.{_ENDINGS[media_type]}",
+        filename=f"{request_id}.{confirmation.version}" + (f".{form}.{ending}" if form != ending else f".{ending}"),
         media_type=media_type,
         content=_rendered(form, report, confirmation, previous, ontology, settings),
     )

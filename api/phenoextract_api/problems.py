@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from phenoextract.errors import (
     ConfigError,
     DocumentError,
+    DocumentMalformed,
     DocumentTooLong,
     PhenoextractError,
     describe_fault,
@@ -116,6 +117,8 @@ def problem_of(error: Exception) -> Problem:
             if any(fault["type"] == "json_invalid" for fault in faults):
                 return Problem(400, "bad_json", "the body is not JSON")
             return Problem(422, "invalid", _ADVICE[422], extra={"errors": [_fault(fault) for fault in faults]})
+        case DocumentMalformed():
+            return Problem(422, error.code, f"{error.advice}: {error.place} {error.problem}")
         case DocumentError():
             status = 413 if isinstance(error, DocumentTooLong) else 422
             return Problem(status, error.code, error.advice)

@@ -60,6 +60,19 @@ def client(make_client: MakeClient) -> TestClient:
 
 
 @pytest.fixture(scope="session")
+def stateless_client(
+    toy_extractor: phenoextract.Extractor, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
+    """Give a client of one app that stores nothing; no test may change that app."""
+    settings = read_settings(data_dir=tmp_path_factory.mktemp("data"), requests_enabled=False)
+    app = create_app(settings, extractor=toy_extractor)
+    with TestClient(
+        app, base_url="http://127.0.0.1:8000", client=("127.0.0.1", 50000), raise_server_exceptions=False
+    ) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start a PostgreSQL server on a Unix socket of its own, and give its address without a database's name."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
