@@ -75,8 +75,9 @@ _SEVERITY_WORD = re.compile(r"\b(borderline|mild|moderate|severe|profound)(?:ly)
 def _severity(text: str, annotation: Annotation) -> str | None:
     """Give the severity that stands right before or inside a mention, unless the term's own name says it."""
     head = annotation.spans[0]
-    before = max(text.rfind(mark, 0, head.start) for mark in ",;.:\n") + 1
-    found = _SEVERITY_WORD.findall(text[max(before, head.start - _BEFORE) : head.end])
+    nearby = max(0, head.start - _BEFORE)
+    before = max(nearby, *(text.rfind(mark, nearby, head.start) + 1 for mark in ",;.:\n"))
+    found = _SEVERITY_WORD.findall(text, before, head.end)
     if not found or annotation.label is None or found[-1].lower() in annotation.label.lower():
         return None
     return _SEVERITY[found[-1].lower()]

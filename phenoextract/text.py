@@ -185,6 +185,7 @@ _SPELLINGS = (
     (re.compile(r"grey"), "gray"),
     (re.compile(r"leuc(?=o)"), "leuk"),
 )
+_RESPELT = re.compile("is|ys|our|ae|oe|rrhoea|[bt]re|sulph|grey|leuc")  # every word that one of these changes
 _SUFFIXES = (
     ("plastic", "plas"), ("plasia", "plas"), ("plasic", "plas"), ("plasty", "plasty"),
     ("trophied", "troph"), ("trophic", "troph"), ("trophy", "troph"),
@@ -203,6 +204,7 @@ _SUFFIXES = (
     ("ness", ""), ("ious", "i"), ("ing", ""), ("ied", "y"), ("ed", ""), ("ions", ""), ("ion", ""),
     ("ias", ""), ("ia", ""), ("ic", ""), ("ly", ""), ("y", ""), ("is", ""), ("e", ""),
 )  # fmt: skip
+_SUFFIXES_BY_END = {end: [row for row in _SUFFIXES if row[0][-1] == end] for end in {row[0][-1] for row in _SUFFIXES}}
 _MIN_DERIVED = 5
 _MIN_ROOT = 4
 
@@ -224,10 +226,16 @@ def normalise(word: str) -> str:
         return _irregular_root(word)
     if len(word) < 4 or not word.isalpha():
         return word
-    for pattern, replacement in _SPELLINGS:
-        word = pattern.sub(replacement, word)
+    word = _american(word)
     singular = _singular(irregular.get(word, word))
     return _irregular_root(singular) if singular in irregular else _root(singular)
+
+
+def _american(word: str) -> str:
+    if _RESPELT.search(word) is not None:
+        for pattern, replacement in _SPELLINGS:
+            word = pattern.sub(replacement, word)
+    return word
 
 
 def _irregular_root(word: str) -> str:
@@ -238,7 +246,7 @@ def _irregular_root(word: str) -> str:
 
 def _root(singular: str) -> str:
     if len(singular) >= _MIN_DERIVED:
-        for suffix, root in _SUFFIXES:
+        for suffix, root in _SUFFIXES_BY_END.get(singular[-1], ()):
             if singular.endswith(suffix) and len(singular) - len(suffix) + len(root) >= _MIN_ROOT:
                 return singular[: len(singular) - len(suffix)] + root
     return singular
@@ -247,9 +255,7 @@ def _root(singular: str) -> str:
 @lru_cache(maxsize=200_000)
 def plain_form(word: str) -> str:
     """Give a word's folded US-spelt singular, without derivations: what a reader would call the same word."""
-    word = fold(word)
-    for pattern, replacement in _SPELLINGS:
-        word = pattern.sub(replacement, word)
+    word = _american(fold(word))
     return _singular(word) if len(word) > 3 else word
 
 
