@@ -218,12 +218,12 @@ class Request:
     notes: tuple[Decided, ...]
     coded: Report
     confirmed_version: int | None
-    versions: tuple[Version, ...]
+    versions: tuple[RequestVersion, ...]
     can_undo: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class RequestVersion:
     """One line of a request's history of versions."""
 
     version: int

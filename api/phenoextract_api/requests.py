@@ -38,10 +38,10 @@ from phenoextract_api.request_types import (
     Request,
     RequestNotFound,
     RequestSummary,
+    RequestVersion,
     StaleRequest,
     State,
     Suggestion,
-    Version,
     WrongState,
 )
 from phenoextract_api.store import audit, retention
@@ -89,13 +89,15 @@ def create_request(
 
 
 def test_coding(systems: Sequence[str], code: str, *, system: str | None = None, display: str | None = None) -> Coding:
-    """Give a test code of one of the systems that the installation knows, the first where none is named.
+    """Give a test code of one of the systems that the installation knows; with only one, it need not be named.
 
-    Raises BadDecision for another system.
+    Raises BadDecision for another system, or none of several.
     """
-    if system is not None and system not in systems:
-        raise BadDecision(f"the system of the test code is not known here; it may be {' or '.join(systems)}")
-    return Coding(system or systems[0], code, display)
+    if system is None and len(systems) == 1:
+        system = systems[0]
+    if system is None or system not in systems:
+        raise BadDecision(f"name the system of the test code: {' or '.join(systems)}")
+    return Coding(system, code, display)
 
 
 def list_queue(
@@ -201,7 +203,7 @@ def confirm(store: Store, actor: Actor, ontology: Ontology, request_id: str, eta
         text = report_json.render(report)
         draft.state = State.CONFIRMED
         draft.confirmed_by, draft.confirmed_at = actor.name, now
-        draft.confirmed_report = store.cipher.encrypt(text, _confirmed_place(draft))
+        draft.confirmed_report = store.cipher.encrypt(text, draft.place("confirmed_report"))
         draft.coded = len(report.features)
         _touch(draft, actor, now)
         session.flush()
@@ -273,7 +275,7 @@ def export_report(
             chosen = _version(stored, confirmed) if confirmed is not None else stored.versions[-1]
         if chosen.confirmed_report is None or chosen.confirmed_by is None or chosen.confirmed_at is None:
             raise WrongState("only what is confirmed is exported: decide every suggestion and confirm the request")
-        text = store.cipher.decrypt(chosen.confirmed_report, _confirmed_place(chosen))
+        text = store.cipher.decrypt(chosen.confirmed_report, chosen.place("confirmed_report"))
         report = report_json.parse(text)
         audit.append(
             session,
@@ -334,12 +336,29 @@ def _create(
 ) -> str:
     """Store a request and give its id, or the id of the one that the same key made before."""
     cipher, digest = store.cipher, letter_digest(document.text)
-    identity = ("duplicate", digest, patient_ref, test.system if test else "", test.code if test else "")
     attempt = ("create", actor.name, idempotency_key or "")
+    request_id, now = str(uuid.uuid4()), datetime.now(UTC)
+    row = RequestRow(
+        id=request_id,
+        letter_sha256=digest,
+        letter_type=letter_type,
+        test_system=test.system if test else None,
+        test_code=test.code if test else None,
+        test_display=test.display if test else None,
+        patient_digest=cipher.digest("patient", patient_ref),
+        idempotency_digest=cipher.digest(*attempt) if idempotency_key is not None else None,
+        created_by=actor.name,
+        created_at=now,
+    )
+    row.letter = cipher.encrypt(json.dumps(asdict(document)), row.place("letter"))
+    row.report = cipher.encrypt(report_json.render(report), row.place("report"))
+    row.patient_ref = cipher.encrypt(patient_ref, row.place("patient_ref"))
+    row.duplicate_digest = cipher.digest(*row.identity(patient_ref))
+    identities = cipher.digests(*row.identity(patient_ref))
+    proposed = suggestions(report, ())
+    version = _new_version(request_id, 1, actor, now, sum(one.required for one in proposed), 0)
     with store.writing() as session:
-        existing = session.scalar(
-            select(RequestRow.id).where(RequestRow.duplicate_digest.in_(cipher.digests(*identity)))
-        )
+        existing = session.scalar(select(RequestRow.id).where(RequestRow.duplicate_digest.in_(identities)))
         if idempotency_key is not None:
             made = session.scalar(
                 select(RequestRow.id).where(RequestRow.idempotency_digest.in_(cipher.digests(*attempt)))
@@ -350,27 +369,7 @@ def _create(
                 raise BadDecision("this idempotency key was used for another request: use a new one")
         if existing is not None:
             raise DuplicateRequest(existing)
-        request_id, now = str(uuid.uuid4()), datetime.now(UTC)
-        proposed = suggestions(report, ())
-        version = _new_version(request_id, 1, actor, now, sum(one.required for one in proposed), 0)
-        session.add(
-            RequestRow(
-                id=request_id,
-                letter=cipher.encrypt(json.dumps(asdict(document)), f"letter {request_id}"),
-                report=cipher.encrypt(report_json.render(report), f"report {request_id}"),
-                patient_ref=cipher.encrypt(patient_ref, f"patient_ref {request_id}"),
-                letter_sha256=digest,
-                letter_type=letter_type,
-                test_system=test.system if test else None,
-                test_code=test.code if test else None,
-                test_display=test.display if test else None,
-                patient_digest=retention.patient_digest(cipher, patient_ref),
-                duplicate_digest=cipher.digest(*identity),
-                idempotency_digest=cipher.digest(*attempt) if idempotency_key is not None else None,
-                created_by=actor.name,
-                created_at=now,
-            )
-        )
+        session.add(row)
         session.flush()
         session.add(version)
         session.flush()
@@ -409,11 +408,11 @@ def _load(session: Session, cipher: Cipher, request_id: str, *, lock: bool = Fal
         row=row,
         versions=versions,
         patient_ref=_patient_ref(cipher, row),
-        letter=Document(**json.loads(cipher.decrypt(row.letter, f"letter {request_id}"))),
-        report=report_json.parse(cipher.decrypt(row.report, f"report {request_id}")),
+        letter=Document(**json.loads(cipher.decrypt(row.letter, row.place("letter")))),
+        report=report_json.parse(cipher.decrypt(row.report, row.place("report"))),
         log=tuple(Decided(one.sequence, one.version, _opened(cipher, one), one.by, one.at) for one in decisions),
         confirmed={
-            one.version: report_json.parse(cipher.decrypt(one.confirmed_report, _confirmed_place(one)))
+            one.version: report_json.parse(cipher.decrypt(one.confirmed_report, one.place("confirmed_report")))
             for one in versions
             if one.confirmed_report is not None
         },
@@ -436,20 +435,19 @@ def _record(
     changed = replace(stored, log=(*stored.log, entry))
     touched = touched or (f"m{sequence}" if decision.kind is Kind.ADD else None)
     before = {"etag": _etag(draft), **_audited(_suggestions(stored), touched)}
-    session.add(
-        DecisionRow(
-            request_id=stored.row.id,
-            sequence=sequence,
-            version=draft.version,
-            kind=decision.kind.value,
-            payload=cipher.encrypt(json.dumps(asdict(decision)), f"decision {stored.row.id} {sequence}"),
-            idempotency_digest=(
-                cipher.digest("decide", actor.name, idempotency_key) if idempotency_key is not None else None
-            ),
-            by=actor.name,
-            at=now,
-        )
+    row = DecisionRow(
+        request_id=stored.row.id,
+        sequence=sequence,
+        version=draft.version,
+        kind=decision.kind.value,
+        idempotency_digest=(
+            cipher.digest("decide", actor.name, idempotency_key) if idempotency_key is not None else None
+        ),
+        by=actor.name,
+        at=now,
     )
+    row.payload = cipher.encrypt(json.dumps(asdict(decision)), row.place("payload"))
+    session.add(row)
     decided = _suggestions(changed)
     draft.undecided = sum(one.required and one.accepted is None for one in decided)
     draft.coded = len(coded_report(stored.letter.text, stored.report, decided).features)
@@ -523,7 +521,9 @@ def _view(stored: _Stored, version: int | None = None) -> Request:
         coded=confirmed or coded_report(stored.letter.text, stored.report, decided),
         confirmed_version=_confirmed_version(stored),
         versions=tuple(
-            Version(one.version, State(one.state), one.created_by, one.created_at, one.confirmed_by, one.confirmed_at)
+            RequestVersion(
+                one.version, State(one.state), one.created_by, one.created_at, one.confirmed_by, one.confirmed_at
+            )
             for one in stored.versions
         ),
         can_undo=chosen.state == State.DRAFT and _last_of_version(seen) is not None,
@@ -591,16 +591,11 @@ def _test(row: RequestRow) -> Coding | None:
 
 
 def _patient_ref(cipher: Cipher, row: RequestRow) -> str:
-    return cipher.decrypt(row.patient_ref, f"patient_ref {row.id}")
-
-
-def _confirmed_place(version: VersionRow) -> str:
-    """Name the place to which the encryption of a confirmed report is bound."""
-    return f"confirmed {version.request_id} {version.version}"
+    return cipher.decrypt(row.patient_ref, row.place("patient_ref"))
 
 
 def _opened(cipher: Cipher, row: DecisionRow) -> Decision:
-    data = json.loads(cipher.decrypt(row.payload, f"decision {row.request_id} {row.sequence}"))
+    data = json.loads(cipher.decrypt(row.payload, row.place("payload")))
     status = data["status"]
     return Decision(**data | {"kind": Kind(data["kind"]), "status": Status(status) if status else None})
 

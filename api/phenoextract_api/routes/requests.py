@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from starlette.concurrency import run_in_threadpool
 
 from phenoextract import Document
@@ -15,7 +15,6 @@ from phenoextract_api import requests
 from phenoextract_api.admission import ApiRoute
 from phenoextract_api.auth import CurrentActor
 from phenoextract_api.exports import MEDIA_TYPES, ExportFormat, export
-from phenoextract_api.openapi import REPORT_SCHEMA
 from phenoextract_api.problems import Problem
 from phenoextract_api.request_types import (
     Decided,
@@ -23,20 +22,23 @@ from phenoextract_api.request_types import (
     Kind,
     Request,
     RequestSummary,
+    RequestVersion,
     State,
     Suggestion,
-    Version,
 )
 from phenoextract_api.services import CurrentServices, CurrentStore
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=ApiRoute)
 
 _MAX_TOKEN = 200
-ReportJson = Annotated[dict[str, Any], WithJsonSchema(REPORT_SCHEMA)]
 IdempotencyKey = Annotated[
     str | None,
     Header(max_length=_MAX_TOKEN, description="A random name of this call: sent again, it is done once."),
 ]
+
+
+class Report(RootModel[dict[str, Any]]):
+    """A report; the description of the API has its schema in full under this name."""
 
 
 class TestCode(BaseModel):
@@ -45,7 +47,9 @@ class TestCode(BaseModel):
     __test__ = False  # for pytest
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    system: Annotated[str | None, Field(description="One of the installation's systems; by default its first.")] = None
+    system: Annotated[
+        str | None, Field(description="One of the installation's systems; needed where it has several.")
+    ] = None
     code: Annotated[str, Field(max_length=64)]
     display: Annotated[str | None, Field(max_length=256)] = None
 
@@ -110,12 +114,12 @@ class FullRequest(BaseModel):
 
     summary: RequestSummary
     letter: Document
-    report: ReportJson
+    report: Report
     suggestions: list[Suggestion]
     notes: list[Decided]
-    coded: ReportJson
+    coded: Report
     confirmed_version: int | None
-    versions: list[Version]
+    versions: list[RequestVersion]
     can_undo: bool
 
 
@@ -267,10 +271,10 @@ def _answer(request: Request, response: Response) -> FullRequest:
     return FullRequest(
         summary=request.summary,
         letter=request.letter,
-        report=report_json.to_dict(request.report),
+        report=Report(report_json.to_dict(request.report)),
         suggestions=list(request.suggestions),
         notes=list(request.notes),
-        coded=report_json.to_dict(request.coded),
+        coded=Report(report_json.to_dict(request.coded)),
         confirmed_version=request.confirmed_version,
         versions=list(request.versions),
         can_undo=request.can_undo,

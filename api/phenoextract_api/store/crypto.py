@@ -72,6 +72,10 @@ class Cipher:
                     break
         raise CannotDecrypt(f"{context} cannot be decrypted: it was changed or moved, or key {key_id.hex()} is missing")
 
+    def is_first_key(self, data: bytes) -> bool:
+        """Tell whether something is encrypted under the key that encrypts now."""
+        return data[:_KEY_ID_BYTES] == self._keys[0].id
+
     def digest(self, *parts: str) -> bytes:
         """Give a digest of some strings that nobody can guess or make without the key."""
         return self.digests(*parts)[0]

@@ -22,7 +22,6 @@ from sqlalchemy.orm import Session
 
 from phenoextract.errors import PhenoextractError
 from phenoextract_api.store import audit
-from phenoextract_api.store.crypto import Cipher
 from phenoextract_api.store.engine import SERVICE, Store
 from phenoextract_api.store.tables import DecisionRow, RequestRow, VersionRow
 
@@ -43,11 +42,6 @@ class Erased:
     requests: int
     versions: int
     decisions: int
-
-
-def patient_digest(cipher: Cipher, patient_ref: str) -> bytes:
-    """Give the digest by which the requests of a patient are found."""
-    return cipher.digest("patient", patient_ref)
 
 
 def requests_of_patient(store: Store, patient_ref: str) -> list[str]:

@@ -39,6 +39,11 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {datetime: UtcDateTime(), bytes: LargeBinary()}  # noqa: RUF012  SQLAlchemy's own way
 
+    def place(self, column: str) -> str:
+        """Name a field of this row: what is encrypted for it can be decrypted nowhere else."""
+        keys = (str(getattr(self, key.name)) for key in self.__table__.primary_key)
+        return " ".join([f"{self.__tablename__}.{column}", *keys])
+
 
 class RequestRow(Base):
     """A letter sent in for a test: what never changes however often the request is corrected."""
@@ -59,6 +64,10 @@ class RequestRow(Base):
     idempotency_digest: Mapped[bytes | None] = mapped_column(unique=True)
     created_by: Mapped[str] = mapped_column(String(256))
     created_at: Mapped[datetime]
+
+    def identity(self, patient_ref: str) -> tuple[str, ...]:
+        """Give what makes a request the same as another: `duplicate_digest` is the digest of this."""
+        return ("request", self.letter_sha256, patient_ref, self.test_system or "", self.test_code or "")
 
 
 class VersionRow(Base):
@@ -154,3 +163,10 @@ class EncryptionKeyRow(Base):
     __tablename__ = "encryption_keys"
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
+
+
+ENCRYPTED: dict[type[Base], tuple[str, ...]] = {
+    RequestRow: ("letter", "report", "patient_ref"),
+    VersionRow: ("confirmed_report",),
+    DecisionRow: ("payload",),
+}
