@@ -10,36 +10,36 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 from phenoextract.cues import CueHit, Sentence, listed, read_sentence
+from phenoextract.relatives import (
+    PRONOUN,
+    SELF,
+    Subject,
+    carried_relative,
+    denied_relatives,
+    find_relative,
+    find_subject,
+)
 from phenoextract.rules import load_rules
 from phenoextract.sections import section_at
-from phenoextract.text import Gap, Tokens, fold
+from phenoextract.text import Gap, Tokens
 from phenoextract.types import Assertion, Cue, Mention, NotCoded, Section, Span, Status
 
 _SHORT_REACH = 4  # words that cues can reach which mostly deny something else, such as a bare "not"
 _SHORT_MEMBER = 2  # words of a list member that is a bare name
 _LONG_MEMBER = 8  # words beyond which a list member is a clause of its own
-_LOOK_BACK = 6  # sentences in which a pronoun's relative may have been named
-_INTRODUCTION = 800  # characters in which a letter says who it is about
 
 _PRESENT = Assertion(Status.PRESENT)
 _UNQUALIFIED = (Status.PRESENT, Status.ABSENT)  # what a mention's own status overrules
+_OF_PATIENT = frozenset({*PRONOUN, *SELF, "your"})
 _SELF_EVIDENT = {Status.UNCERTAIN: "measurement", Status.ABSENT: "normality"}  # the cue that such a mention is
-_PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
-_SELF = frozenset({"patient", "proband", "you", "i", "himself", "herself"})
-_OWNER = frozenset({"his", "her", "your", "their", "my", "s", "one", "maternal", "paternal"})
-_COMPANY = frozenset({"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like"})
-_CLAUSE = frozenset({"and", "but", "who", "that", "because", "while", "whereas"})
 _DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
 _AUXILIARY = frozenset(
-    "have had has having been be shown show any developed he she it there is this was that they you".split()
+    "have had has having been be shown show any developed he she it there is this was that they you too also".split()
 )
 _PREDICATE = frozenset({"noted", "seen", "present", "persists", "persisted", "observed", "found", "evident"})
-_DENIED = frozenset({"no", "neither", "none", "without"})
 _ASSERTING = frozenset(
     {
         "mild",
@@ -67,49 +67,12 @@ _LINKING = frozenset(
     "the at either side sides examination to seems".split()
 )
 _QUERIED = re.compile(r" ?\(?(\?)\??\)?(?=[\s,;).]|$)")
-_MALE = re.compile(r"\b(?:male|boy|son|gentleman|man|mr|master|he|his)\b", re.IGNORECASE)
-_FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)\b", re.IGNORECASE)
-_TO_PARENTS = re.compile(r"\b(?:parents? of|dear mr and mrs|dear mr & mrs|dear parents)\b", re.IGNORECASE)
-_YOU = re.compile(r"\byou(?:r|rself)?\b", re.IGNORECASE)
-_OFTEN = 5  # uses of "you" by which a letter shows that it speaks to the patient
-_MANY_PEOPLE = re.compile(
-    r"\b(?:families|individuals|patients|persons|kindreds?|cases|sibs|siblings|subjects|carriers|probands|we report)\b",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """Whom a text is about: a letter on one person, prose in which relatives are told apart, or neither.
-
-    `gender` is the patient's, or "you" in a letter that speaks to the patient; `to_parents` tells a letter in
-    which a son or daughter is the patient.
-    """
-
-    letter: bool
-    relatives: bool
-    gender: str | None
-    to_parents: bool
 
 
 def is_letter(text: str, sections: Sequence[Section]) -> bool:
     """Tell a letter or note about one person from prose about a disease, by its headings and address."""
     kinds = [section.kind for section in sections if section.heading_end > section.start]
     return len(kinds) > 1 or "administrative" in kinds or "closing" in kinds or text.lstrip()[:5].lower() == "dear "
-
-
-def about_one_person(text: str) -> bool:
-    """Tell a note or case report from prose about families or cohorts, whose relatives are its subjects."""
-    return _MANY_PEOPLE.search(text) is None
-
-
-def patient_gender(text: str) -> str | None:
-    """Tell from a letter's beginning whether it speaks of him or of her, where that is clear."""
-    male = len(_MALE.findall(text, 0, _INTRODUCTION))
-    female = len(_FEMALE.findall(text, 0, _INTRODUCTION))
-    if male == female:
-        return None
-    return "male" if male > female else "female"
 
 
 def decide(
@@ -122,11 +85,7 @@ def decide(
     """
     if not mentions or not tokens.words:
         return [_PRESENT for _ in mentions]
-    relatives = letter or about_one_person(text)
-    to_parents = letter and _TO_PARENTS.search(text, 0, _INTRODUCTION) is not None
-    speaks_to = letter and not to_parents and len(_YOU.findall(text)) >= _OFTEN
-    gender = "you" if speaks_to else patient_gender(text) if relatives else None
-    subject = _Subject(letter, relatives, gender, to_parents)
+    subject = find_subject(text, letter=letter)
     taken = [_words(tokens, mention.spans) for mention in mentions]
     names: set[int] = set()
     for mention in mentions:
@@ -143,7 +102,7 @@ def decide(
             begin, end = tokens.sentences[number]
             section = section_at(sections, max(tokens.starts[begin], mention.start))
             sentence = read_sentence(text, tokens, begin, end, section, names)
-            read[number] = (sentence, _carried_kin(sentence, number, subject))
+            read[number] = (sentence, carried_relative(sentence, number, subject))
         sentence, carried = read[number]
         decisions.append(_self_evident(mention, _decide(sentence, subject, carried, mention, first, last), text))
     return decisions
@@ -167,7 +126,7 @@ def _words(tokens: Tokens, spans: Sequence[Span]) -> tuple[int, int]:
 
 
 def _decide(
-    sentence: Sentence, subject: _Subject, carried: Cue | None, mention: Mention, first: int, last: int
+    sentence: Sentence, subject: Subject, carried: Cue | None, mention: Mention, first: int, last: int
 ) -> Assertion:
     reason = load_rules("sections")["not_coded"].get(sentence.section.kind)
     if reason == "EXPLANATION" and _names_patient(sentence):
@@ -178,9 +137,9 @@ def _decide(
         _normality(sentence, first, last) if mention.candidates else _inner_negation(sentence, first, last)
     )
     uncertain = _uncertainty(sentence, subject, first, last)
-    family = _kin(sentence, subject, carried, first, last) or _family_section(sentence)
+    family = find_relative(sentence, subject, carried, first, last) or _family_section(sentence)
     if family is not None:
-        negation = negation or _denied_kin(sentence, family)
+        negation = negation or denied_relatives(sentence, family)
         if negation is not None:
             return Assertion(Status.FAMILY, (family, negation), NotCoded.RELATIVE_DENIED)
         return Assertion(Status.FAMILY, (family,) if uncertain is None else (family, uncertain))
@@ -196,26 +155,47 @@ def _decide(
     return _PRESENT
 
 
-def _negation(sentence: Sentence, subject: _Subject, first: int, last: int) -> Cue | None:
+def _negation(sentence: Sentence, subject: Subject, first: int, last: int) -> Cue | None:
     for hit in sentence.before(("negation.before", "negation.pseudo"), first):
+        owner = _behind_subject(sentence, hit.last)
         if hit.kind == "negation.pseudo":
             if not sentence.terminated(hit.last, first):
                 return None
         elif (
-            (first - hit.last <= _SHORT_REACH or sentence.phrase(hit) not in listed("negation", "short"))
+            (first - owner <= _SHORT_REACH or sentence.phrase(hit) not in listed("negation", "short"))
             and (subject.letter or not _divides_groups(sentence, hit))
-            and not sentence.terminated(_behind_subject(sentence, hit.last), first)
+            and not sentence.terminated(owner, first)
             and _list_holds(sentence, hit.last, first)
             and not _misses_a_part(sentence, hit, first)
         ):
-            return sentence.cue("negation", hit)
-    for hit in sentence.after(("negation.after",), last):
-        if sentence.phrase(hit) in _DENIAL:
-            if _answers(sentence, hit, last):
-                return sentence.cue("negation", hit)
-        elif _links(sentence, last, hit.first) and not _of_kin(sentence, hit):
-            return sentence.cue("negation", hit)
+            return None if _is_past(sentence, last) else sentence.cue("negation", hit)
+    ends = [last]
+    if sentence.heads_list(first):
+        ends.append(sentence.list_to(last))
+    for end in ends:
+        for hit in sentence.after(("negation.after",), end):
+            if sentence.phrase(hit) in _DENIAL:
+                if _answers(sentence, hit, end):
+                    return sentence.cue("negation", hit)
+            elif _links(sentence, end, hit.first) and (end == last or _coordinated(sentence, end, hit.first)):
+                if not (_of_kin(sentence, hit) or _is_past(sentence, hit.last)):
+                    return sentence.cue("negation", hit)
     return None
+
+
+def _coordinated(sentence: Sentence, end: int, cue: int) -> bool:
+    """Tell "ptosis and squint were not seen" and "ptosis, squint: denied" from "ptosis, squint was not seen"."""
+    return sentence.tokens.gaps[cue] == Gap.LABEL or not {"and", "or"}.isdisjoint(sentence.between(end - 4, end))
+
+
+def _is_past(sentence: Sentence, last: int) -> bool:
+    """Tell what is away for a time, and so was there before it: "no seizures for two years", "no fits since 2019"."""
+    behind = sentence.between(last + 1, last + 6)
+    if behind[:1] == ["free"]:
+        behind = behind[1:]
+    if behind and behind[0] in listed("past", "since"):
+        return listed("past", "never").isdisjoint(behind[1:3])
+    return behind[:1] == ["for"] and not listed("past", "units").isdisjoint(behind)
 
 
 def _of_kin(sentence: Sentence, hit: CueHit) -> bool:
@@ -311,13 +291,13 @@ def _inner_negation(sentence: Sentence, first: int, last: int) -> Cue | None:
     return None
 
 
-def _uncertainty(sentence: Sentence, subject: _Subject, first: int, last: int) -> Cue | None:
+def _uncertainty(sentence: Sentence, subject: Subject, first: int, last: int) -> Cue | None:
     mark = _question_mark(sentence, first, last)
     if mark is not None:
         return mark
     kinds = ("uncertain.before", "uncertain.modal") if subject.letter else ("uncertain.before",)
     for hit in sentence.before(kinds, first, 12):
-        if not sentence.terminated(_behind_subject(sentence, hit.last), first, lists="or" in sentence.words):
+        if not sentence.terminated(_behind_subject(sentence, hit.last), first, lists="or" in sentence.vocabulary):
             return sentence.cue("uncertainty", hit)
     if subject.letter:
         for hit in sentence.before(("risk.before",), first, 12):
@@ -344,122 +324,12 @@ def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:
 
 
 def _family_section(sentence: Sentence) -> Cue | None:
-    if sentence.section.kind != "family" or not _SELF.isdisjoint(sentence.words):
+    if sentence.section.kind != "family" or not SELF.isdisjoint(sentence.vocabulary):
         return None
     return next(iter(sentence.section_cue()), None)
 
 
-def _kin(sentence: Sentence, subject: _Subject, carried: Cue | None, first: int, last: int) -> Cue | None:
-    """Find the relative that a finding belongs to: the subject before it, or "in his mother" behind it."""
-    if not subject.relatives:
-        return None
-    owner = sentence.word(first - 1) if first > sentence.begin else ""
-    if owner in ("his", "her") and carried is None and _PRONOUN[owner] == subject.gender:
-        return None  # "Mum showed me a video of his seizures"
-    kinds = ("kin.words", "kin.children", "kin.patient")
-    gaps = sentence.tokens.gaps
-    followed = False
-    for hit in sentence.before(kinds, first, reach=len(sentence.words)):
-        if hit.kind == "kin.patient":
-            if _means_kin(sentence, hit, subject):
-                followed = True
-                continue
-            if hit.first == sentence.begin and carried is not None:
-                return carried
-            starts_clause = hit.first == sentence.begin or sentence.tokens.gaps[hit.first] >= Gap.SOFT
-            if starts_clause or sentence.word(hit.first) in _SELF or sentence.word(hit.first - 1) in _CLAUSE:
-                return None
-            continue
-        ended = any(gaps[place] == Gap.HARD for place in range(hit.last + 1, first + 1))
-        if ended and not followed and sentence.word(hit.first) in ("parent", "parents"):
-            continue  # "his parents are unrelated; ..."
-        nearby = sentence.between(hit.first - 3, hit.first)
-        none = "no" in nearby[-1:] and hit.last == hit.first and not sentence.word(hit.first).startswith("fh")
-        if none or (nearby[1:2] == ["and"] and nearby[0] in _PRONOUN):
-            continue  # "he has no siblings and has ...", "he and his mother have ..."
-        owned = not _OWNER.isdisjoint(nearby)
-        heads_line = hit.first == sentence.begin and sentence.word(hit.first) != "child"
-        if (
-            (hit.kind == "kin.children" and (_is_patient(sentence, hit, subject) or not (owned or heads_line)))
-            or _only_tells(sentence, hit, first)
-            or _only_there(sentence, hit)
-        ):
-            continue
-        if subject.letter or owned or hit.last > hit.first or hit.first == sentence.begin:
-            return sentence.cue("family", hit)
-    if carried is not None:
-        return carried
-    for hit in sentence.after(("kin.words",), last, 6):
-        between = sentence.between(last + 1, hit.first)
-        if between[:1] in (["in"], ["on"], ["of"]) and "and" not in between:
-            return sentence.cue("family", hit)
-    return None
-
-
-def _is_patient(sentence: Sentence, hit: CueHit, subject: _Subject) -> bool:
-    """Tell "your daughter" in a letter to her parents from the patient's own child; an "older son" is neither."""
-    nearby = sentence.between(hit.first - 2, hit.first)
-    return subject.to_parents and {"older", "other", "younger", "eldest", "youngest"}.isdisjoint(nearby)
-
-
-def _denied_kin(sentence: Sentence, family: Cue) -> Cue | None:
-    """Find the denial of all relatives: "neither parent has", "none of his siblings have"."""
-    for hit in sentence.cues:
-        if hit.kind == "kin.words" and sentence.tokens.starts[hit.first] == family.start:
-            for place in range(max(sentence.begin, hit.first - 3), hit.first):
-                if sentence.word(place) in _DENIED:
-                    return sentence.cue("negation", CueHit("negation.before", place, place))
-    return None
-
-
-def _means_kin(sentence: Sentence, pronoun: CueHit, subject: _Subject) -> bool:
-    """Tell whether a pronoun inside a sentence means the relative named before it, not the patient."""
-    gender = _PRONOUN.get(sentence.word(pronoun.first))
-    goes_on = sentence.tokens.gaps[pronoun.first] == Gap.HARD  # "his brother died; he had ..."
-    if gender is None or subject.gender is None or (gender == subject.gender and not goes_on):
-        return False
-    for hit in sentence.before(("kin.words", "kin.children"), pronoun.first, reach=len(sentence.words)):
-        return _gender_of_kin().get(sentence.word(hit.last)) == gender
-    return False
-
-
-def _only_tells(sentence: Sentence, hit: CueHit, first: int) -> bool:
-    """Tell a relative who reports a finding from one who has it."""
-    return not listed("kin", "telling").isdisjoint(sentence.between(hit.last + 1, min(hit.last + 6, first)))
-
-
-def _only_there(sentence: Sentence, hit: CueHit) -> bool:
-    """Tell relatives who are only there: "attended with his mother", "lives with", "according to"."""
-    if not {"who", "whose"}.isdisjoint(sentence.between(hit.last + 1, hit.last + 3)):
-        return False
-    return not _COMPANY.isdisjoint(sentence.between(hit.first - 3, hit.first))
-
-
-@lru_cache(maxsize=1)
-def _gender_of_kin() -> dict[str, str]:
-    return {word: gender for gender in ("male", "female") for word in load_rules("context")["kin"][gender]}
-
-
-def _carried_kin(sentence: Sentence, number: int, subject: _Subject) -> Cue | None:
-    """Find the relative whom a sentence that begins with a pronoun goes on about, a few sentences back.
-
-    Only a pronoun that cannot mean the patient is followed, and only within the paragraph.
-    """
-    gender = _PRONOUN.get(sentence.words[0]) if sentence.words else None
-    if not subject.relatives or gender is None or subject.gender is None or gender == subject.gender:
-        return None
-    tokens = sentence.tokens
-    for back in range(number - 1, max(-1, number - _LOOK_BACK), -1):
-        begin, end = tokens.sentences[back]
-        if "\n\n" in sentence.text[tokens.starts[begin] : tokens.starts[sentence.begin]]:
-            return None
-        for place in range(begin, end):
-            if _gender_of_kin().get(fold(tokens.words[place])) == gender:
-                return Cue("family", tokens.starts[place], tokens.ends[place], tokens.words[place])
-    return None
-
-
-def _said_of_nobody(sentence: Sentence, subject: _Subject, first: int, last: int) -> Assertion | None:
+def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int) -> Assertion | None:
     """Find what makes a finding no statement about the patient: a plan, advice, explanation or general risk."""
     for hit in sentence.after(("plan.after",), last, 1):
         if sentence.is_run(last, hit.first):
@@ -475,9 +345,8 @@ def _said_of_nobody(sentence: Sentence, subject: _Subject, first: int, last: int
         asked = hit.first > sentence.begin and sentence.word(hit.first - 1) in _ASKING
         if not asked and not _may_follow(sentence, hit.last, first):
             return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
-    for hit in sentence.cues:
-        if hit.kind == "explanation.anywhere":
-            return _not_coded(sentence, NotCoded.EXPLANATION, "explanation", hit)
+    if sentence.explanation is not None:
+        return _not_coded(sentence, NotCoded.EXPLANATION, "explanation", sentence.explanation)
     for hit in sentence.before(("risk.before",), first, 12):
         of_somebody = _names_patient(sentence) or sentence.section.kind in ("plan", "impression")
         if not of_somebody and not sentence.terminated(hit.last, first):
@@ -492,7 +361,7 @@ def _may_follow(sentence: Sentence, condition: int, first: int) -> bool:
 
 
 def _names_patient(sentence: Sentence) -> bool:
-    return any(word in _PRONOUN or word in _SELF or word == "your" for word in sentence.words)
+    return not _OF_PATIENT.isdisjoint(sentence.vocabulary)
 
 
 def _not_coded(sentence: Sentence, reason: NotCoded, kind: str, hit: CueHit) -> Assertion:

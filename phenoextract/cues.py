@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,10 @@ from phenoextract.types import Cue, Section
 
 _SCOPE = 30  # words a cue before a finding can reach
 _AFTER = 7  # words between a finding and a cue behind it
+_MAX_CUE = 8  # words of the longest cue
+_JOINING = frozenset({"and", "or", "nor", "any"})
+_LISTING = (Gap.SPACE, Gap.SOFT)
+_ASKED = frozenset({"about", "of", "for", "re"})
 
 # Lists in rules/context.toml that qualify cues and are none themselves.
 _NOT_CUES = frozenset(
@@ -20,6 +25,13 @@ _NOT_CUES = frozenset(
         ("kin", "male"),
         ("kin", "female"),
         ("kin", "telling"),
+        ("kin", "linking"),
+        ("kin", "counting"),
+        ("kin", "had"),
+        ("kin", "doing"),
+        ("past", "since"),
+        ("past", "never"),
+        ("past", "units"),
         ("negation", "short"),
         ("negation", "missing"),
         ("negation", "groups"),
@@ -73,6 +85,8 @@ class Sentence:
     names: set[int]
     words: list[str]
     cues: list[CueHit]
+    vocabulary: frozenset[str]
+    explanation: CueHit | None
 
     def word(self, place: int) -> str:
         """Give the folded word at a position."""
@@ -102,15 +116,50 @@ class Sentence:
 
     def before(self, kinds: Iterable[str], first: int, reach: int = _SCOPE) -> Iterator[CueHit]:
         """Give the cues of some kinds that stand within reach before a position, nearest first."""
-        for hit in reversed(self.cues):
+        for number in range(self._cue_from(first) - 1, -1, -1):
+            hit = self.cues[number]
+            if first - hit.first > reach + _MAX_CUE:
+                return
             if hit.kind in kinds and hit.last < first and first - hit.last <= reach:
                 yield hit
 
     def after(self, kinds: Iterable[str], last: int, reach: int = _AFTER) -> Iterator[CueHit]:
         """Give the cues of some kinds that stand within reach behind a position, nearest first."""
-        for hit in self.cues:
-            if hit.kind in kinds and last < hit.first <= last + reach:
+        for number in range(self._cue_from(last + 1), len(self.cues)):
+            hit = self.cues[number]
+            if hit.first > last + reach:
+                return
+            if hit.kind in kinds:
                 yield hit
+
+    def _cue_from(self, place: int) -> int:
+        """Give the number of the first cue that begins at a position or behind it."""
+        return bisect_left(self.cues, place, key=lambda hit: hit.first)
+
+    def list_to(self, place: int) -> int:
+        """Give the last word of the list of findings that goes on from a word, over commas, "and" and "or"."""
+        return self._list_end(place, 1)
+
+    def heads_list(self, place: int) -> bool:
+        """Tell whether the list of findings that a word belongs to begins a clause, or what was asked about."""
+        first = self._list_end(place, -1)
+        if first == self.begin or self.tokens.gaps[first] in (Gap.LABEL, Gap.HARD):
+            return True
+        return self.word(first - 1) in _ASKED
+
+    def _list_end(self, place: int, step: int) -> int:
+        end = here = place
+        while (
+            abs(here - place) < _SCOPE
+            and self.begin <= here + step < self.end
+            and self.tokens.gaps[max(here, here + step)] in _LISTING
+        ):
+            here += step
+            if here in self.names:
+                end = here
+            elif self.word(here) not in _JOINING:
+                break
+        return end
 
     def is_run(self, last: int, first: int) -> bool:
         """Tell whether nothing but blanks and hyphens separates the words from one position to another."""
@@ -122,8 +171,9 @@ class Sentence:
         A word of rules/context.toml, a colon, a semicolon and the end of a bracket do; a comma does unless
         scope may run through lists.
         """
-        for hit in self.cues:
-            if hit.kind == "terminators.words" and start < hit.first and hit.last < end and hit.first not in self.names:
+        for number in range(self._cue_from(start + 1), self._cue_from(end)):
+            hit = self.cues[number]
+            if hit.kind == "terminators.words" and hit.last < end and hit.first not in self.names:
                 return True
         gaps = self.tokens.gaps
         for place in range(start + 1, end + 1):
@@ -139,7 +189,7 @@ class Sentence:
 
 
 def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Section, names: set[int]) -> Sentence:
-    """Find the cues of a sentence, left to right, longest first, none inside another of its direction.
+    """Find the cues of a sentence, the longest at each word, none inside another of its direction.
 
     Cues that look back ("not seen") are found apart from all others, as they share words ("was not").
     """
@@ -147,7 +197,8 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
     ahead = _find(_cue_table(behind=False), words, begin, names)
     behind = _find(_cue_table(behind=True), words, begin, names)
     cues = sorted([*ahead, *behind], key=lambda hit: hit.first)
-    return Sentence(text, tokens, begin, end, section, names, words, cues)
+    explanation = next((hit for hit in cues if hit.kind == "explanation.anywhere"), None)
+    return Sentence(text, tokens, begin, end, section, names, words, cues, frozenset(words), explanation)
 
 
 def _find(
@@ -156,13 +207,13 @@ def _find(
     cues: list[CueHit] = []
     free = 0
     for place in [place for place, word in enumerate(words) if word in table]:
-        if place < free:
-            continue
-        step = 1
+        step = 0
         for phrase, kind in table[words[place]]:
-            if (step == 1 or len(phrase) == step) and tuple(words[place : place + len(phrase)]) == phrase:
+            if step and len(phrase) < step:
+                break
+            if place + len(phrase) > free and tuple(words[place : place + len(phrase)]) == phrase:
                 step = len(phrase)
                 if begin + place not in names or begin + place + step - 1 not in names:
                     cues.append(CueHit(kind, begin + place, begin + place + step - 1))
-        free = place + step
+        free = max(free, place + step)
     return cues

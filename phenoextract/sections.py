@@ -14,7 +14,7 @@ BODY = "body"
 _SALUTATION = re.compile(r"^[ \t]*Dear\b[^\n]*$", re.MULTILINE)
 _HEADING = re.compile(
     r"^[ \t\u00a0]*(?:[#*•\-]+[ \t]*|\d{1,2}[.)][ \t]*)?"
-    r"(?P<name>[A-Za-z][A-Za-z \t\u00a0'’/&.,\-]{0,58}?)[ \t\u00a0]*(?:\([^)\n]{0,30}\)[ \t]*)?"
+    r"(?P<name>[A-Za-z][A-Za-z \t\u00a0'’/&.,\-]{0,58}?)[ \t\u00a0]*(?:\([^)\n]{0,60}\)[ \t]*)?"
     r"(?P<mark>:|\?|[–—-][ \t]|\r?$|[ \t]{2,})",
     re.MULTILINE,
 )
@@ -73,7 +73,8 @@ def find_sections(text: str) -> list[Section]:
     """
     if not text:
         return []
-    marks = _dictated_marks(text) if _DICTATED.search(text) else _marks(text)
+    dictated = "paragraph" in text.lower() and _DICTATED.search(text) is not None
+    marks = _dictated_marks(text) if dictated else _marks(text)
     salutation = _SALUTATION.search(text)
     if salutation is not None and (salutation.start() == 0 or _LETTERHEAD.search(text, 0, salutation.start())):
         marks = [mark for mark in marks if mark[0] > salutation.start()]
