@@ -17,7 +17,19 @@ from phenoextract_api.headers import SecurityHeaders
 from phenoextract_api.limits import BodyLimit, RateLimit
 from phenoextract_api.observe import Observe
 from phenoextract_api.openapi import describe
-from phenoextract_api.routes import annotate, operations, terms
+from phenoextract_api.pages.static import StaticPages
+from phenoextract_api.pages.templates import problem_page
+from phenoextract_api.routes import (
+    admin_pages,
+    annotate,
+    fhir,
+    operations,
+    pages,
+    requests,
+    review_pages,
+    sign_in,
+    terms,
+)
 from phenoextract_api.services import Services
 from phenoextract_api.sessions import Sessions
 from phenoextract_api.settings import Settings, read_settings
@@ -56,12 +68,15 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
         redoc_url=None,
         lifespan=lifespan,
     )
-    problems.install(app)
-    for router in (operations.router, operations.versioned, annotate.router, terms.router):
-        app.include_router(router)
+    problems.install(app, page=problem_page)
+    for routes in (operations, annotate, terms, fhir, requests, sign_in, pages, review_pages, admin_pages):
+        app.include_router(routes.router)
+    app.include_router(operations.versioned)
+    app.include_router(sign_in.signed_in)
+    app.mount("/static", StaticPages())
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     # the last one added is the first that a request passes
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streams=(annotate.STREAM,))
-    app.add_middleware(SecurityHeaders, https=(settings.public_url or "").startswith("https:"))
     app.add_middleware(Observe)
+    app.add_middleware(SecurityHeaders, https=(settings.public_url or "").startswith("https:"))
     return app

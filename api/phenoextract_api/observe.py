@@ -10,9 +10,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phenoextract.errors import describe_fault
 from phenoextract_api import metrics
-from phenoextract_api.problems import problem_of, respond
+from phenoextract_api.problems import answer
 
 _log = logging.getLogger("phenoextract.access")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -42,23 +41,22 @@ class Observe:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        fault = None
         try:
             await self._app(scope, receive, noting)
         except Exception as error:
-            fault = describe_fault(error)
+            response = await answer(Request(scope), error)
             if not status:
-                await respond(Request(scope), problem_of(error))(scope, receive, noting)
+                await response(scope, receive, noting)
         finally:
-            _note(scope, status, time.perf_counter() - started, request_id, fault)
+            _note(scope, status, time.perf_counter() - started, request_id)
 
 
-def _note(scope: Scope, status: int, seconds: float, request_id: str, fault: str | None) -> None:
+def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
     method = scope["method"] if scope["method"] in _METHODS else "other"
     metrics.requests.labels(method, route, status).inc()
     metrics.request_seconds.labels(route).observe(seconds)
     fields = {"request_id": request_id, "method": method, "route": route, "status": status}
-    fields |= {"milliseconds": round(seconds * 1000, 1)} | ({"fault": fault} if fault else {})
-    level = logging.ERROR if fault else logging.DEBUG if route in _QUIET else logging.INFO
+    fields["milliseconds"] = round(seconds * 1000, 1)
+    level = logging.DEBUG if route in _QUIET else logging.INFO
     _log.log(level, "answered" if status else "not answered", extra={"fields": fields})

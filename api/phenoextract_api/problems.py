@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import http
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -86,7 +86,7 @@ class Problem(HTTPException):
         self.extra = dict(extra or {})
 
 
-ErrorPage = Callable[[Request, Problem], Awaitable[Response] | Response]
+ErrorPage = Callable[[Request, Problem], Response]
 
 
 def respond(request: Request, problem: Problem) -> Response:
@@ -135,21 +135,23 @@ def problem_of(error: Exception) -> Problem:
             return Problem(500, "internal_error", _ADVICE[500])
 
 
-def install(app: FastAPI, *, page: ErrorPage | None = None) -> None:
-    """Answer every error of the app in this shape, or by `page` where a browser asked for a page."""
+def install(app: FastAPI, *, page: ErrorPage) -> None:
+    """Answer the errors of an app in this shape, or by `page` where a browser asked for one."""
+    app.state.error_page = page
+    for kind in (HTTPException, RequestValidationError, PhenoextractError):
+        app.add_exception_handler(kind, answer)
 
-    async def handle(request: Request, error: Exception) -> Response:
-        problem = problem_of(error)
-        if problem.status_code >= 500 and not isinstance(error, HTTPException):
-            request_id = request.scope.get("state", {}).get("request_id")
-            _log.error("failed", extra={"fields": {"request_id": request_id, "fault": describe_fault(error)}})
-        if page is not None and _wants_page(request):
-            made = page(request, problem)
-            return made if isinstance(made, Response) else await made
-        return respond(request, problem)
 
-    for kind in (HTTPException, RequestValidationError, PhenoextractError, Exception):
-        app.add_exception_handler(kind, handle)
+async def answer(request: Request, error: Exception) -> Response:
+    """Give the answer to an error; what is a fault of ours is logged, without its message."""
+    problem = problem_of(error)
+    if problem.status_code >= 500 and not isinstance(error, HTTPException):
+        request_id = request.scope.get("state", {}).get("request_id")
+        _log.error("failed", extra={"fields": {"request_id": request_id, "fault": describe_fault(error)}})
+    if _wants_page(request):
+        page: ErrorPage = request.app.state.error_page
+        return page(request, problem)
+    return respond(request, problem)
 
 
 def _wants_page(request: Request) -> bool:
