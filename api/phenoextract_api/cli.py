@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from phenoextract_api import cli_store
+
 if TYPE_CHECKING:
     from phenoextract_api.store.engine import Store
 
@@ -22,6 +24,7 @@ def register(app: typer.Typer) -> None:
     keys.command("rotate")(rotate_key)
     keys.command("revoke")(revoke_key)
     app.add_typer(keys, name="keys")
+    cli_store.register(app)
 
 
 def serve(
