@@ -19,7 +19,7 @@ _INTRODUCTION = 800  # characters in which a letter says who it is about
 _CLAUSE_REACH = 150  # words back to the subject of a clause
 _BEHIND = 9  # words from a finding to the relative behind it
 _OFTEN = 5  # uses of "you" by which a letter shows that it speaks to the patient
-_OWNER = frozenset({"his", "her", "your", "their", "my", "s", "one", "maternal", "paternal"})
+_OWNER = frozenset("his her your their my s one maternal paternal a another two three four older younger half".split())
 _COMPANY = frozenset(
     {"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like", "towards", "toward"}
 )
