@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from phenoextract.batch.sources import Row
 
 _SAY_EVERY = 30.0  # seconds between lines where there is no terminal
-_FAILED = 1
+_FAILED, _INTERRUPTED = 1, 130
 
 
 def register(app: typer.Typer) -> None:
@@ -120,8 +120,12 @@ def batch(
         settings={"only": _digest(only), "since": str(since), "columns": [columns.id, columns.text]},
     )
     started = time.monotonic()
-    with _progress(opened.total) as progress:
-        summary = run(extractor, opened, out, writes, options, earlier=earlier, progress=progress)
+    try:
+        with _progress(opened.total) as progress:
+            summary = run(extractor, opened, out, writes, options, earlier=earlier, progress=progress)
+    except KeyboardInterrupt:
+        typer.echo("phenoextract: stopped; the same command goes on", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
     typer.echo(f"phenoextract: {describe(summary, time.monotonic() - started)}", err=True)
     if summary.failed:
         raise typer.Exit(_FAILED)
