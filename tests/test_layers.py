@@ -35,7 +35,6 @@ ONLY_IMPORTER = {
     "docx": "readers",
     "pypdf": "readers",
     "pyspark": "distributed",
-    "hl7": "readers",
 }
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 

@@ -122,8 +122,8 @@ def test_hl7v2_message_without_a_control_id_has_the_name_of_the_file() -> None:
     [
         ("", "MSH"),
         (CANARY, "MSH"),
-        ("MSH", "MSH"),
-        ("MSH|", "MSH"),
+        ("MSH", "MSH-1"),
+        ("MSH|", "MSH-9"),
         (_message(_text(CANARY), kind="ADT^A01"), "MSH-9"),
         (_message(_text(CANARY), charset="GB 18030-2000"), "MSH-18"),
         (_message(_text("café"), charset="ASCII"), "MSH-18"),

@@ -1,4 +1,4 @@
-r"""HL7 v2 messages that carry a letter: MDM, ORU and REF; the only importer of hl7.
+r"""HL7 v2 messages that carry a letter: MDM, ORU and REF.
 
 The text is that of OBX-5: each TX and FT segment and each repetition is a line; an ED segment is a document of its own.
 What the sender marks as wrong or deleted (OBX-11) is left out. Lines that begin no segment belong to the one above
@@ -10,8 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-
-import hl7
+from typing import NamedTuple
 
 from phenoextract.errors import DocumentMalformed, DocumentNotText
 from phenoextract.readers import from_bytes
@@ -32,6 +31,16 @@ _CHARACTER_SETS = {
 _LAYOUT = {"br": "\n", "sp": "\n", "ce": "\n", "sk": " "}
 
 
+class _Signs(NamedTuple):
+    """The separators that a message says it uses, MSH-1 and MSH-2."""
+
+    field: str
+    component: str
+    repetition: str
+    escape: str
+    subcomponent: str
+
+
 def read_hl7v2(data: bytes, document_id: str) -> list[Document]:
     """Give the documents of one or more messages; their ids are the message control ids (MSH-10).
 
@@ -47,32 +56,28 @@ def read_hl7v2(data: bytes, document_id: str) -> list[Document]:
 
 def _documents(data: bytes, document_id: str) -> Iterator[Document]:
     text = _decode(data, document_id)
-    try:
-        message = hl7.parse("\r".join(_segments(text)))
-        header = message.segment("MSH")
-        kind, control_id = _field(header, 9).split(message.separators[3])[0], _field(header, 10)
-        observations = [segment for segment in message if _field(segment, 0) == "OBX"]
-    except Exception:  # whatever a damaged message makes the parser raise may quote it
-        raise DocumentMalformed(document_id, "MSH", "the message cannot be taken apart") from None
-    if kind not in KINDS:
+    signs = _signs(text, document_id)
+    header, *segments = (segment.split(signs.field) for segment in _segments(text, signs))
+    if _field(header, 8).split(signs.component)[0] not in KINDS:
         raise DocumentMalformed(document_id, "MSH-9", f"is none of {', '.join(sorted(KINDS))}")
+    control_id = _field(header, 9)
     name = control_id if control_id.isprintable() and control_id else document_id
     lines: list[str] = []
     files: list[bytes] = []
-    for number, segment in enumerate(observations, 1):
-        place, value_type = f"OBX[{number}]", _field(segment, 2)
-        if _field(segment, 11) in _WITHDRAWN or len(segment) < 6:
+    for number, segment in enumerate((one for one in segments if one[0] == "OBX"), 1):
+        value_type, value = _field(segment, 2), segment[5] if len(segment) > 5 else ""
+        if _field(segment, 11) in _WITHDRAWN:
             continue
-        for repetition in segment[5]:
-            if value_type in ("TX", "FT"):
-                lines.append(_unescape(str(repetition), message))
-            elif value_type == "ED":
-                files.append(_encapsulated(str(repetition), message, name, place))
+        if value_type in ("TX", "FT"):
+            lines += [_unescape(line, signs) for line in value.split(signs.repetition)]
+        elif value_type == "ED":
+            place = f"OBX[{number}]-5"
+            files += [_encapsulated(file, signs, name, place) for file in value.split(signs.repetition)]
     body = "\n".join(lines)
-    if not body.strip() and not files:
-        raise DocumentMalformed(name, "OBX", "holds no text")
     if "\0" in body:
         raise DocumentNotText(name)
+    if not body.strip() and not files:
+        raise DocumentMalformed(name, "OBX", "holds no text")
     if body.strip():
         yield Document(name, body)
     for number, file in enumerate(files, 1 + bool(body.strip())):
@@ -94,29 +99,34 @@ def _decode(data: bytes, document_id: str) -> str:
         raise DocumentMalformed(document_id, "MSH-18", "is not the character set of the message") from None
 
 
-def _segments(text: str) -> list[str]:
+def _signs(text: str, document_id: str) -> _Signs:
+    field = text[3:4]
+    if not field.strip() or field.isalnum():
+        raise DocumentMalformed(document_id, "MSH-1", "is no field separator")
+    named, usual = text[4:].split(field, 1)[0][:4], "^~\\&"
+    return _Signs(field, *named, *usual[len(named) :])
+
+
+def _segments(text: str, signs: _Signs) -> list[str]:
     """Cut a message where a line begins with a name and the field separator, MSH-1; other lines go on with a field."""
-    segments = re.split(rf"[\r\n]+(?=[A-Z][A-Z0-9]{{2}}{re.escape(text[3])})", text.strip())
+    segments = re.split(rf"[\r\n]+(?=[A-Z][A-Z0-9]{{2}}{re.escape(signs.field)})", text.strip())
     return [re.sub(r"\r\n|\r", "\n", segment) for segment in segments]
 
 
-def _field(segment: hl7.Segment, number: int) -> str:
-    return str(segment[number]).strip() if number < len(segment) else ""
+def _field(fields: list[str], number: int) -> str:
+    return fields[number].strip() if number < len(fields) else ""
 
 
-def _unescape(text: str, message: hl7.Message) -> str:
-    """Undo the escapes of chapter 2.7 that stand for characters or line ends, and drop those that only colour.
-
-    The parser has a function for this, but it logs what it cannot read, which may be the letter.
-    """
-    mark = re.escape(message.esc)
+def _unescape(text: str, signs: _Signs) -> str:
+    """Undo the escapes of chapter 2.7 that stand for characters or line ends, and drop those that only colour."""
+    mark = re.escape(signs.escape)
     sequence = rf"{mark}(?:([FSTREHN])|\.(br|sp|ce|sk|in|ti|fi|nf)[+-]?(\d{{0,3}})|X((?:[0-9A-Fa-f]{{2}})+)){mark}"
-    separators = dict(zip("FRSTE", [*message.separators[1:5], message.esc], strict=True)) | {"H": "", "N": ""}
+    separators = dict(zip("FSRET", signs, strict=True)) | {"H": "", "N": ""}
 
     def meant(found: re.Match[str]) -> str:
         sign, layout, times, octets = found.groups()
         if sign:
-            return str(separators[sign])
+            return separators[sign]
         if layout:
             return _LAYOUT.get(layout, "") * max(1, int(times or 1))
         try:
@@ -127,17 +137,17 @@ def _unescape(text: str, message: hl7.Message) -> str:
     return re.sub(sequence, meant, text)
 
 
-def _encapsulated(text: str, message: hl7.Message, document_id: str, place: str) -> bytes:
+def _encapsulated(text: str, signs: _Signs, document_id: str, place: str) -> bytes:
     """Give the file of an ED value: source, type, subtype, encoding (table 0299), data."""
-    encoding, data = ["", "", *text.split(message.separators[3], 4)][-2:]
+    encoding, data = ["", "", *text.split(signs.component, 4)][-2:]
     try:
         match encoding:
             case "Base64":
-                return base64.b64decode("".join(_unescape(data, message).split()), validate=True)
+                return base64.b64decode("".join(_unescape(data, signs).split()), validate=True)
             case "Hex":
-                return bytes.fromhex(_unescape(data, message))
+                return bytes.fromhex(_unescape(data, signs))
             case "A":
-                return _unescape(data, message).encode("utf-8")
+                return _unescape(data, signs).encode("utf-8")
     except ValueError:
         pass
-    raise DocumentMalformed(document_id, f"{place}-5", "is not data in Base64, Hex or as text")
+    raise DocumentMalformed(document_id, place, "is not data in Base64, Hex or as text")
