@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,8 @@ from phenoextract_api.store.crypto import new_key
 from phenoextract_api.store.engine import Store, connect, migrate, open_store
 
 MakeClient = Callable[..., TestClient]
+Serve = Callable[..., AbstractContextManager["Server"]]
+_SECONDS_TO_START = 120
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +153,61 @@ def store(store_url: str, store_key: str) -> Iterator[Store]:
     opened = open_store(store_url, [store_key])
     yield opened
     opened.close()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, its process, and the file that it logs to."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def logged(self) -> str:
+        return self.log.read_text("utf-8")
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def serve(toy_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Give what runs `phenoextract serve` on a free port in a process of its own, on the toy ontology.
+
+    Arguments are those of the command, keywords are settings; each server has a data folder of its own.
+    """
+
+    def start(*arguments: str, **settings: str) -> AbstractContextManager[Server]:
+        return _serving(toy_path, tmp_path_factory.mktemp("server"), *arguments, **settings)
+
+    return start
+
+
+@contextmanager
+def _serving(index: Path, folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PHENOEXTRACT_")}
+    environment |= {"PHENOEXTRACT_INDEX": str(index), "PHENOEXTRACT_DATA_DIR": str(folder / "data")}
+    environment |= {f"PHENOEXTRACT_{name.upper()}": value for name, value in settings.items()}
+    log = folder / "log"
+    command = [str(Path(sys.executable).with_name("phenoextract")), "serve", "--port", "0", *arguments]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=environment, stderr=out, stdout=out)
+    try:
+        yield Server(_wait(process, log), process, log)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until the server takes requests, and give the address that it says."""
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < deadline and process.poll() is None:
+        text = log.read_text("utf-8")
+        address = re.search(r"serves on (\S+)", text)
+        if address and "Application startup complete" in text:
+            return address.group(1)
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not start:\n{log.read_text('utf-8')}")

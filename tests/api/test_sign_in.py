@@ -95,7 +95,7 @@ def test_sign_in_cookie_cannot_be_made_up_or_changed(closed: TestClient) -> None
     cookie = closed.post("/sign-in", data={"key": key}).cookies["phenoextract"]
     for forged in ("x", cookie[:-8] + "AAAAAAA=", "é"):
         closed.cookies.clear()
-        answer = closed.get("/letters/new", headers={"Cookie": f"phenoextract={forged}".encode()})
+        answer = closed.get("/letters/new", headers=[(b"Cookie", f"phenoextract={forged}".encode())])
         assert answer.status_code == 303, forged
 
 
