@@ -55,6 +55,7 @@ _LIST = re.compile(
 )
 _CONJUNCTS = re.compile(_CONJUNCT)
 
+_NEXT = frozenset(kind | Gap.SPACE for kind in (_CONTENT, _MODIFIER))  # a word of a name with nothing before it
 _FURTHER = 12  # sentences in which a word of context counts if none stands nearer
 _AMBIGUOUS = "the abbreviation has more than one meaning"
 _MAX_MEMO = 200_000
@@ -62,6 +63,7 @@ _MAX_SOFT = 2  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
 _NEGATORS = frozenset({"no", "not", "without", "never"})
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
+_MIN_PART = 3  # letters of either word in two that are written as one
 _MAX_SPLIT = 7  # words between the pieces of one mention
 _NAMES_FUZZY_FROM = 9  # a capitalised word shorter than this may be a surname, not a misspelling
 _TITLES = frozenset(
@@ -141,6 +143,7 @@ class Recognizer:
         self._ordered = frozenset(rules["function"]["ordered"])
         self._modifiers = frozenset(rules["modifier"]["words"]) | {normalise(w) for w in rules["modifier"]["words"]}
         self._neutral = frozenset(normalise(word) for word in rules["neutral"]["words"])
+        self._of_the_whole = frozenset(normalise(word) for word in rules["whole"]["words"])
         self._classes = word_classes()
         self._spelling = Spelling(index.surfaces, index.known)
         self._diseases = _disease_keys()
@@ -155,6 +158,7 @@ class Recognizer:
         reading = self._read(tokens)
         hits = self._scan(reading)
         hits += self._coordinate(reading, hits)
+        hits += self._stack(reading, hits)
         hits = self._number_digits(text, tokens, hits)
         hits += self._abbreviations(text, tokens, hits)
         if letter:
@@ -201,12 +205,25 @@ class Recognizer:
                 return self._content(read, fuzzy=True)
             if not folded.isalpha() or (capitalised and len(word) < _NAMES_FUZZY_FROM):
                 return Word(_UNKNOWN)
+            if (run_together := self._run_together(folded)) is not None:
+                return run_together
             corrected = self._spelling.correct(plain_form(word)) or self._spelling.correct(folded)
             return Word(_UNKNOWN) if corrected is None else self._content(normalise(corrected), fuzzy=True)
         if modifier:
             return Word(_MODIFIER, word_hash(root), longest=longest or 0)
         found = self._content(root, fuzzy=False)
         return found._replace(kind=_NEGATION) if folded in _NEGATORS else found
+
+    def _run_together(self, word: str) -> Word | None:
+        """Read an unknown word as two that stand in one name ("widespaced"): as keys are sums, it has those of both."""
+        for at in range(_MIN_PART, len(word) - _MIN_PART + 1):
+            left, right = normalise(word[:at]), normalise(word[at:])
+            if left in self._index.words and right in self._index.words:
+                parts = self._content(left, fuzzy=False), self._content(right, fuzzy=False)
+                if parts[0].loose + parts[1].loose in self._index.pairs:
+                    key = parts[0].strict + parts[1].strict
+                    return Word(_CONTENT, key, key, longest=min(part.longest for part in parts))
+        return None
 
     def _content(self, root: str, *, fuzzy: bool) -> Word:
         key = word_hash(root)
@@ -348,6 +365,32 @@ class Recognizer:
                     pairs = self._tails(reading, conjuncts[number], conjuncts[behind])
                     found.append(self._share(reading, sums, covered, pairs, shares_head=False))
         return [hit for hit in found if hit is not None]
+
+    def _stack(self, reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
+        """Find names that an adjective makes with a noun behind another one: "small low-set ears"."""
+        facts, shape = reading.facts, reading.shape
+        covered = {place for hit in hits for first, last in hit.pieces for place in range(first, last + 1)}
+        found = []
+        for hit in hits:
+            first, last = hit.pieces[0]
+            place = first - 1
+            if len(hit.pieces) > 1 or first == last or place < 0 or place in covered:
+                continue
+            if facts[place].kind != _CONTENT or shape[first] not in _NEXT or last - place > _MAX_SPLIT:
+                continue
+            if normalise(reading.tokens.words[place]) in self._of_the_whole:
+                continue
+            for noun in range(last, first, -1):
+                if not facts[noun].core:
+                    break
+                names = self._index.strict.get(facts[place].core + sum(fact.core for fact in facts[noun : last + 1]))
+                own = names and self._hit(
+                    reading, ((place, place), (noun, last)), names, Manner(keep_order=True, split=True), whole=False
+                )
+                if own and own.candidates[0].scope is Scope.EXACT:
+                    found.append(own)
+                    break
+        return found
 
     def _heads(
         self, reading: _Reading, left: Sequence[int], right: Sequence[int], *, least: int
