@@ -33,6 +33,7 @@ ONLY_IMPORTER = {
     "rapidfuzz": "spelling",
     "scispacy": "recognize",
     "docx": "readers",
+    "lxml": "readers",
     "pypdf": "readers",
     "pyspark": "distributed",
 }

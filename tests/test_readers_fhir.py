@@ -250,3 +250,15 @@ def test_narrative_does_not_depend_on_how_the_markup_is_laid_out() -> None:
         "<html>\n<head><title>x</title>\n<body>\n <ul>\n  <li>a</li>\n  <li>b <b>c</b></li>\n </ul>\n</body>\n</html>\n"
     )
     assert read_narrative(page) == read_narrative("<ul><li>a</li><li>b <b>c</b></li></ul>") == "a\nb c"
+
+
+@pytest.mark.parametrize("markup", ["", " ", "<!-- nothing -->", "<p>", "<!--" * 50_000, "<p>" * 50_000])
+def test_narrative_without_text_is_empty(markup: str) -> None:
+    assert read_narrative(markup) == ""
+
+
+def test_narrative_nested_so_deeply_that_text_would_be_lost_is_refused() -> None:
+    composition = {"resourceType": "Composition", "status": "final", "text": _div("<div>" * 3000 + CANARY)}
+    with pytest.raises(DocumentMalformed, match="nested too deeply") as caught:
+        read_fhir(json.dumps(composition), "a")
+    assert caught.value.place == "$.text"

@@ -166,15 +166,22 @@ def _attached(attachment: _Element, name: str) -> str:
             raise _Fault(f"{attachment.place}.data", "is not in the character set of its contentType") from None
     else:
         text = from_bytes(data, name).text
-    return read_narrative(text) if kind in _HTML else text
+    return _shown(text, attachment.place) if kind in _HTML else text
 
 
 def _narrative(resource: _Element) -> str:
     """Give the narrative of a Composition's sections in order, each below its title; of others, their own."""
     narrative = resource.element("text")
-    parts = [resource.text("title"), read_narrative(narrative.text("div") or "") if narrative else None]
+    parts = [resource.text("title"), _shown(narrative.text("div") or "", narrative.place) if narrative else None]
     parts += [_narrative(section) for section in resource.elements("section")]
     return "\n".join(part for part in parts if part)
+
+
+def _shown(markup: str, place: str) -> str:
+    try:
+        return read_narrative(markup)
+    except ValueError:
+        raise _Fault(place, "is nested too deeply") from None
 
 
 def _element(place: str, value: Any) -> _Element:
