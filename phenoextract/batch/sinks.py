@@ -13,6 +13,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from phenoextract.batch.coding import Failure
 from phenoextract.batch.sources import Kind, Row, Source, need
+from phenoextract.errors import ConfigError
 from phenoextract.formats import csv as report_csv
 from phenoextract.formats import fhir, omop
 from phenoextract.formats import json as report_json
@@ -99,7 +101,8 @@ def open_sink(form: Form, source: Source, started: datetime) -> Sink:
         case Form.OMOP_PARQUET:
             schema = _note_nlp_schema()
             write = partial(_write_numbered_parquet, schema)
-            return Sink(".parquet", partial(_note_nlp, started), write, partial(_join_parquet, schema))
+            encode = partial(_note_nlp_of_whole_ids, started)
+            return Sink(".parquet", encode, write, partial(_join_parquet, schema))
 
 
 def guess_form(out: Path) -> Form | None:
@@ -122,7 +125,8 @@ def compressed(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
             with lzma.open(file, "wb") as packed:
                 yield cast("BinaryIO", packed)
         case ".zst":
-            with need("pyarrow", "Zstandard").CompressedOutputStream(file, "zstd") as packed:
+            twin = os.fdopen(os.dup(file.fileno()), "wb")  # pyarrow closes what it has written to
+            with need("pyarrow", "Zstandard").CompressedOutputStream(twin, "zstd") as packed:
                 yield packed
         case _:
             yield file
@@ -255,6 +259,13 @@ def _note_nlp(started: datetime, results: Sequence[Coded]) -> bytes:
         for row in omop.rows(outcome, nlp_datetime=started)
     ]
     return json.dumps(rows).encode("ascii")
+
+
+def _note_nlp_of_whole_ids(started: datetime, results: Sequence[Coded]) -> bytes:
+    for _, outcome, _ in results:
+        if isinstance(outcome, Report) and not outcome.id.isdecimal():
+            raise ConfigError(f"note {outcome.id!r}: in NOTE_NLP an id is a whole number; write --to omop as .csv")
+    return _note_nlp(started, results)
 
 
 def _numbered(chunks: Sequence[bytes], first_id: int) -> Iterator[omop.Row]:

@@ -104,6 +104,11 @@ def open_source(path: Path, kind: Kind | None = None, columns: Columns | None = 
     kind = kind or guess_kind(path)
     if columns is None:
         columns = Columns("note_id", "note_text") if kind is Kind.OMOP else Columns()
+    if kind is Kind.OMOP:
+        source = open_source(
+            path, Kind.PARQUET if _plain_suffix(find_files(path, kind)[0]) == ".parquet" else Kind.CSV, columns
+        )
+        return replace(source, kind=kind, rows=lambda: map(_with_whole_id, source.rows()))
     if path == STANDARD_INPUT:
         if kind not in (Kind.JSONL, Kind.FHIR, Kind.CSV):
             raise ConfigError(f"standard input cannot be read as {kind}; use jsonl, csv or fhir")
@@ -111,13 +116,13 @@ def open_source(path: Path, kind: Kind | None = None, columns: Columns | None = 
     else:
         files = find_files(path, kind)
     name = path.resolve().name if path != STANDARD_INPUT else "-"
-    if kind in (Kind.PARQUET, Kind.OMOP) and _plain_suffix(files[0]) == ".parquet":
-        return _parquet(kind, name, path, files, columns)
-    if kind in (Kind.CSV, Kind.OMOP):
-        return _csv(kind, name, path, files, columns)
+    if kind is Kind.PARQUET:
+        return _parquet(name, path, files, columns)
+    if kind is Kind.CSV:
+        return _csv(name, path, files, columns)
     total = None if path == STANDARD_INPUT else sum(file.stat().st_size for file in files)
     if kind is Kind.LETTERS:
-        return Source(kind, name, partial(_letter_rows, path, files), total, ())
+        return Source(kind, name, partial(_letter_rows, path, files), len(files), ())
     if kind is Kind.FHIR:
         columns = replace(columns, carry=("subject", *(columns.carry or ())))
         return Source(kind, name, partial(_line_rows, path, files, _fhir_row, columns), total, columns.carry or ())
@@ -279,42 +284,53 @@ def _checked(document_id: object, text: object, carried: Mapping[str, Any]) -> _
     return document_id, text, None, carried
 
 
-def _csv(kind: Kind, name: str, path: Path, files: Sequence[Path], columns: Columns) -> Source:
+def _with_whole_id(row: Row) -> Row:
+    """Refuse a note whose id is no whole number, as the CDM has none such."""
+    if row.id is None or row.id.isdecimal():
+        return row
+    return row._replace(content=None, error=row.error or BAD_ROW)
+
+
+def _csv(name: str, path: Path, files: Sequence[Path], columns: Columns) -> Source:
     csv.field_size_limit(MAX_BYTES)
     header: list[str] | None = None
     for file in files if files != [STANDARD_INPUT] else ():
-        with opened(file) as (_, stream), _whole(_name(path, file), 1):
-            found = next(_csv_reader(file, stream), [])
+        with _opened_csv(file) as (_, records), _whole(_name(path, file), 1):
+            found = next(records, [])
         header = header or found
         if found != header:
             raise ConfigError(f"{_name(path, file)}: other columns than {_name(path, files[0])}")
     if header is None:  # standard input is read once only, so its columns are not known before
         carried = columns.carry or ()
-        return Source(kind, name, partial(_csv_rows, path, files, columns, carried), None, carried)
+        return Source(Kind.CSV, name, partial(_csv_rows, path, files, columns, carried), None, carried)
     carried = _carried(header, _name(path, files[0]), columns)
     total = sum(file.stat().st_size for file in files)
-    return Source(kind, name, partial(_csv_rows, path, files, columns, carried), total, carried)
+    return Source(Kind.CSV, name, partial(_csv_rows, path, files, columns, carried), total, carried)
 
 
-def _csv_reader(file: Path, stream: BinaryIO) -> Iterator[list[str]]:
-    """Read records of text; bytes that are not UTF-8 come as lone surrogates, so that only their row is lost."""
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    return csv.reader(text, delimiter="\t" if _plain_suffix(file) == ".tsv" else ",")
+@contextmanager
+def _opened_csv(file: Path) -> Iterator[tuple[BinaryIO, Iterator[list[str]]]]:
+    """Open a table as records of text; bytes that are not UTF-8 are lone surrogates, so that only their row is lost."""
+    with opened(file) as (raw, stream):
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        try:
+            yield raw, csv.reader(text, delimiter="\t" if _plain_suffix(file) == ".tsv" else ",")
+        finally:
+            text.detach()
 
 
 def _csv_rows(path: Path, files: Sequence[Path], columns: Columns, carried: Sequence[str]) -> Iterator[Row]:
     before = 0
     for file in files:
         name, number = _name(path, file), 0
-        with opened(file) as (raw, stream):
-            reader = _csv_reader(file, stream)
-            header = next(reader, [])
+        with _opened_csv(file) as (raw, records):
+            header = next(records, [])
             own, text = (_place(header, wanted, name) for wanted in (columns.id, columns.text))
             others = [_place(header, wanted, name) for wanted in carried]
             while True:
                 number += 1
                 with _whole(name, number):
-                    cells = next(reader, None)
+                    cells = next(records, None)
                 if cells is None:
                     break
                 parsed: _Parsed
@@ -366,7 +382,7 @@ def _letter_rows(path: Path, files: Sequence[Path]) -> Iterator[Row]:
             yield Row(name, 1, name, content, None, _NOTHING, number)
 
 
-def _parquet(kind: Kind, name: str, path: Path, files: Sequence[Path], columns: Columns) -> Source:
+def _parquet(name: str, path: Path, files: Sequence[Path], columns: Columns) -> Source:
     parquet = need("pyarrow.parquet", "Parquet")
     dataset = need("pyarrow.dataset", "Parquet")
     for file in files:
@@ -378,7 +394,7 @@ def _parquet(kind: Kind, name: str, path: Path, files: Sequence[Path], columns: 
     own, text = (whole.schema.names[_place(whole.schema.names, c, name)] for c in (columns.id, columns.text))
     types = need("pyarrow", "Parquet").schema([whole.schema.field(column) for column in carried])
     rows = partial(_parquet_rows, path, whole, own, text, carried)
-    return Source(kind, name, rows, whole.count_rows(), carried, types)
+    return Source(Kind.PARQUET, name, rows, whole.count_rows(), carried, types)
 
 
 def _parquet_rows(path: Path, whole: Any, own: str, text: str, carried: Sequence[str]) -> Iterator[Row]:
