@@ -63,6 +63,7 @@ class Store:
         On SQLite it waits for its turn at the start, so that it cannot fail later for having read too early.
         """
         with _unavailable_said(), Session(self.engine.execution_options(begin="IMMEDIATE")) as session, session.begin():
+            session.connection()
             yield session
 
     def close(self) -> None:
