@@ -28,7 +28,7 @@ from phenoextract.errors import (
     PhenoextractError,
     describe_fault,
 )
-from phenoextract_api.request_types import RequestError, StaleRequest
+from phenoextract_api.request_types import RequestError
 from phenoextract_api.store.engine import StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -123,7 +123,7 @@ def problem_of(error: Exception) -> Problem:
             status = 413 if isinstance(error, DocumentTooLong) else 422
             return Problem(status, error.code, error.advice)
         case RequestError():
-            extra = {"current": error.current} if isinstance(error, StaleRequest) else {}
+            extra = {name: getattr(error, name) for name in ("current", "existing") if hasattr(error, name)}
             return Problem(error.status, error.code, str(error), extra=extra)
         case StoreUnavailable():
             return Problem(

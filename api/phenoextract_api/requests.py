@@ -58,6 +58,8 @@ from phenoextract_api.suggestions import (
 )
 
 MAX_PAGE = 500
+_MAX_DISPLAY = 256
+_ID = re.compile(r"[0-9a-f-]{36}")
 _PATIENT_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _LETTER_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NHS_NUMBER_WEIGHTS = range(10, 1, -1)
@@ -394,6 +396,8 @@ def _create(
 
 def _load(session: Session, cipher: Cipher, request_id: str, *, lock: bool = False) -> _Stored:
     """Read a request; `lock` keeps other writers of it waiting until the transaction ends. Raises RequestNotFound."""
+    if not _ID.fullmatch(request_id):  # PostgreSQL refuses some characters
+        raise RequestNotFound("there is no request with this id")
     query = select(RequestRow).where(RequestRow.id == request_id)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
@@ -635,11 +639,15 @@ def _check_new(patient_ref: str, test: Coding | None, letter_type: str | None) -
     if letter_type is not None and not _LETTER_TYPE.fullmatch(letter_type):
         raise BadDecision("letter_type is a short name in small letters, such as clinic_letter")
     if test is not None and not (
-        re.fullmatch(r"\S{1,256}", test.system)
-        and re.fullmatch(r"\S{1,64}", test.code)
-        and len(test.display or "") <= 256
+        _is_token(test.system, 256) and _is_token(test.code, 64) and (test.display or "").isprintable()
     ):
-        raise BadDecision("a test has a system, a code without spaces, and a display of at most 256 characters")
+        raise BadDecision("a test has a system and a code, both without spaces, and a display of printable characters")
+    if test is not None and len(test.display or "") > _MAX_DISPLAY:
+        raise BadDecision(f"the display of a test has at most {_MAX_DISPLAY} characters")
+
+
+def _is_token(text: str, length: int) -> bool:
+    return 0 < len(text) <= length and text.isprintable() and " " not in text
 
 
 def _is_nhs_number(text: str) -> bool:
@@ -654,6 +662,9 @@ def _is_nhs_number(text: str) -> bool:
 def _position(after: str) -> tuple[Any, ...]:
     try:
         at, request_id, version = after.split("|")
-        return literal(datetime.fromisoformat(at), UtcDateTime()), literal(request_id), literal(int(version))
-    except ValueError:
+        moment = datetime.fromisoformat(at).astimezone(UTC)
+        if not _ID.fullmatch(request_id) or not re.fullmatch("[0-9]{1,9}", version):
+            raise ValueError
+    except (ValueError, OverflowError):
         raise BadDecision("after is not the next of an earlier page") from None
+    return literal(moment, UtcDateTime()), literal(request_id), literal(int(version))
