@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import phenoextract
 from phenoextract.build import build_index
@@ -28,6 +29,10 @@ from phenoextract.types import (
     Span,
     Status,
 )
+
+# a machine that is busy with other things is no fault of the code under test
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 GOLDEN = Path(__file__).parent / "golden"
 TOY_OBO = Path(__file__).parents[1] / "ontologies" / "toy.obo"

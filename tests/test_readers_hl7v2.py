@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 import pickle
+import time
 
 import docx
 import pytest
@@ -184,3 +185,11 @@ def test_hl7v2_any_text_survives_escaping(text: str) -> None:
     for sign, letter in zip("|^~&", "FSRT", strict=True):
         escaped = escaped.replace(sign, f"\\{letter}\\")
     assert _read(_message(_text(escaped), charset="UNICODE UTF-8")) == [("MSG-1", text)]
+
+
+@pytest.mark.parametrize("filler", ["\n", "\r\n", "~", "\\", "\\X41\\", "\nABC", "\x0b"])
+def test_hl7v2_long_and_odd_messages_take_time_in_proportion(filler: str) -> None:
+    message = _message(_text("Ptosis" + filler * 200_000))
+    started = time.process_time()
+    readers.documents(message.encode(), "upload.hl7")
+    assert time.process_time() - started < 5

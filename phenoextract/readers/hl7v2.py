@@ -69,7 +69,7 @@ def _documents(data: bytes, document_id: str) -> Iterator[Document]:
         if _field(segment, 11) in _WITHDRAWN:
             continue
         if value_type in ("TX", "FT"):
-            lines += [_unescape(line, signs) for line in value.split(signs.repetition)]
+            lines.append(_unescape(value.replace(signs.repetition, "\n"), signs))
         elif value_type == "ED":
             place = f"OBX[{number}]-5"
             files += [_encapsulated(file, signs, name, place) for file in value.split(signs.repetition)]
@@ -109,8 +109,8 @@ def _signs(text: str, document_id: str) -> _Signs:
 
 def _segments(text: str, signs: _Signs) -> list[str]:
     """Cut a message where a line begins with a name and the field separator, MSH-1; other lines go on with a field."""
-    segments = re.split(rf"[\r\n]+(?=[A-Z][A-Z0-9]{{2}}{re.escape(signs.field)})", text.strip())
-    return [re.sub(r"\r\n|\r", "\n", segment) for segment in segments]
+    segments = re.split(rf"[\r\n](?=[A-Z][A-Z0-9]{{2}}{re.escape(signs.field)})", text.strip())
+    return [re.sub(r"\r\n|\r", "\n", segment.rstrip("\r\n")) for segment in segments]
 
 
 def _field(fields: list[str], number: int) -> str:
