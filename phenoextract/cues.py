@@ -47,20 +47,22 @@ class CueHit(NamedTuple):
     last: int
 
 
+_Cues = dict[tuple[str, ...], list[str]]  # the words of a cue -> its kinds
+
+
 @lru_cache(maxsize=2)
-def _cue_table(*, behind: bool) -> dict[str, list[tuple[tuple[str, ...], str]]]:
-    """Give, for each first word, the cues that begin with it, longest first: those that look back, or the others."""
-    table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+def _cue_table(*, behind: bool) -> dict[str, list[tuple[int, _Cues]]]:
+    """Give the cues by first word and then by length, longest first: those that look back, or the others."""
+    table: dict[str, dict[int, _Cues]] = {}
     for group, parts in load_rules("context").items():
         for part, phrases in parts.items():
             if (group, part) in _NOT_CUES or (part == "after") is not behind:
                 continue
             for phrase in phrases:
                 words = tuple(phrase.replace("-", " ").split())
-                table.setdefault(words[0], []).append((words, f"{group}.{part}"))
-    for cues in table.values():
-        cues.sort(key=lambda cue: -len(cue[0]))
-    return table
+                same = table.setdefault(words[0], {}).setdefault(len(words), {})
+                same.setdefault(words, []).append(f"{group}.{part}")
+    return {first: sorted(by_length.items(), reverse=True) for first, by_length in table.items()}
 
 
 @lru_cache(maxsize=64)
@@ -193,7 +195,7 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
 
     Cues that look back ("not seen") are found apart from all others, as they share words ("was not").
     """
-    words = [fold(word) for word in tokens.words[begin:end]]
+    words = list(map(fold, tokens.words[begin:end]))
     ahead = _find(_cue_table(behind=False), words, begin, names)
     behind = _find(_cue_table(behind=True), words, begin, names)
     cues = sorted([*ahead, *behind], key=lambda hit: hit.first)
@@ -201,19 +203,18 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
     return Sentence(text, tokens, begin, end, section, names, words, cues, frozenset(words), explanation)
 
 
-def _find(
-    table: dict[str, list[tuple[tuple[str, ...], str]]], words: list[str], begin: int, names: set[int]
-) -> list[CueHit]:
+def _find(table: dict[str, list[tuple[int, _Cues]]], words: list[str], begin: int, names: set[int]) -> list[CueHit]:
     cues: list[CueHit] = []
     free = 0
     for place in [place for place, word in enumerate(words) if word in table]:
-        step = 0
-        for phrase, kind in table[words[place]]:
-            if step and len(phrase) < step:
+        for length, same in table[words[place]]:
+            end = place + length
+            if end <= free:
                 break
-            if place + len(phrase) > free and tuple(words[place : place + len(phrase)]) == phrase:
-                step = len(phrase)
-                if begin + place not in names or begin + place + step - 1 not in names:
-                    cues.append(CueHit(kind, begin + place, begin + place + step - 1))
-        free = max(free, place + step)
+            kinds = same.get(tuple(words[place:end]))
+            if kinds is not None:
+                if begin + place not in names or begin + end - 1 not in names:
+                    cues += [CueHit(kind, begin + place, begin + end - 1) for kind in kinds]
+                free = end
+                break
     return cues

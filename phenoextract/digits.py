@@ -20,7 +20,8 @@ _NUMBERS = {
     for number, (word, roman) in enumerate(_WRITTEN, 1)
     for form in (str(number), _ORDINALS[number - 1], word, word.capitalize(), word.upper(), roman)
 }
-_SPEAKS_OF_DIGITS = re.compile(r"finger|toe|digit|dactyl|metacarp|metatars|phalan|\brays?\b", re.IGNORECASE)
+_STEMS = ("finger", "toe", "digit", "dactyl", "metacarp", "metatars", "phalan")
+_RAY = re.compile(r"\brays?\b")
 _RANGE_WORDS = frozenset({"to", "through", "thru"})
 _LINKS = frozenset({"and", "the"}) | _RANGE_WORDS
 _UNITS = {
@@ -60,7 +61,8 @@ class _Enumeration(NamedTuple):
 
 def readings(text: str, tokens: Tokens) -> Iterator[Reading]:
     """Give each reading of each enumeration of digits in a text."""
-    if _SPEAKS_OF_DIGITS.search(text) is None:
+    lowered = text.lower()
+    if not any(stem in lowered for stem in _STEMS) and ("ray" not in lowered or _RAY.search(lowered) is None):
         return
     for found in _enumerations(text, tokens):
         begin, end = _clause(tokens, found)
@@ -80,10 +82,10 @@ def _enumerations(text: str, tokens: Tokens) -> Iterator[_Enumeration]:
     """Find numbers from one to five and the runs of them: "2-3", "2, 3 and 5", "second to fourth"."""
     words, count = tokens.words, len(tokens.words)
     done = 0
-    for place, word in enumerate(words):
-        number = _NUMBERS.get(word)
-        if number is None or place < done:
+    for place in [place for place, word in enumerate(words) if word in _NUMBERS]:
+        if place < done:
             continue
+        number = _NUMBERS[words[place]]
         first = last = place
         numbers = {number: place}
         at = place + 1

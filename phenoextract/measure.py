@@ -217,11 +217,10 @@ def _find_names(text: str, tokens: Tokens) -> list[_Name]:
     rules = _rules()
     names: list[_Name] = []
     done = 0
-    for place, word in enumerate(tokens.words):
-        pattern = rules.names.get(word)
-        if pattern is None or tokens.starts[place] < done:
+    for place in [place for place, word in enumerate(tokens.words) if word in rules.names]:
+        if tokens.starts[place] < done:
             continue
-        match = pattern.match(text, tokens.starts[place])
+        match = rules.names[tokens.words[place]].match(text, tokens.starts[place])
         if match is None:
             continue
         written = re.sub(r"[\s-]+", " ", match.group())

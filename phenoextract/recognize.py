@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from phenoextract.digits import readings
 from phenoextract.index import Index, word_classes, word_hash
@@ -77,12 +80,13 @@ Piece = tuple[int, int]  # inclusive range of word positions
 class Word(NamedTuple):
     """What recognition needs of a word as it is written, worked out once.
 
-    `strict`, `core` and `loose` are its hashes for the key of all words, the same for content only, and the key by
-    classes: 0 where a word does not count. `longest` is the length of the longest name with the word, and
-    `diseases` are the names of diseases that begin with it.
+    `folded` is the word in lower case without accents. `strict`, `core` and `loose` are its hashes for the key of
+    all words, the same for content only, and the key by classes: 0 where a word does not count. `longest` is the
+    length of the longest name with the word, and `diseases` are the names of diseases that begin with it.
     """
 
     kind: int
+    folded: str
     strict: int = 0
     core: int = 0
     loose: int = 0
@@ -178,21 +182,20 @@ class Recognizer:
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
-        shape = bytes([fact[0] | gap for fact, gap in zip(facts, tokens.gaps, strict=True)])
-        return _Reading(
-            tokens, facts, shape, lru_cache(maxsize=4)(lambda number, reach: _around(tokens, number, reach))
-        )
+        kinds = np.frombuffer(bytes(map(itemgetter(0), facts)), np.uint8)
+        shape = (kinds | np.frombuffer(tokens.gaps, np.uint8)).tobytes()
+        return _Reading(tokens, facts, shape, lru_cache(maxsize=4)(partial(_around, tokens, facts)))
 
     def classify(self, word: str) -> Word:
         """Give what a word is to recognition, by itself."""
         folded = fold(word)
         diseases = self._diseases.get(normalise(word), ())
         if folded in self._plain:
-            return Word(_PLAIN, diseases=diseases)
+            return Word(_PLAIN, folded, diseases=diseases)
         if folded in self._ordered:
             kind = {"and": _JOINING, "or": _JOINING, "nor": _NOR}.get(folded, _ORDERED)
-            return Word(kind, diseases=diseases)
-        return self._classify_content(word, folded)._replace(diseases=diseases)
+            return Word(kind, folded, diseases=diseases)
+        return self._classify_content(word, folded)._replace(folded=folded, diseases=diseases)
 
     def _classify_content(self, word: str, folded: str) -> Word:
         root = normalise(word)
@@ -204,31 +207,31 @@ class Recognizer:
             if read is not None:
                 return self._content(read, fuzzy=True)
             if not folded.isalpha() or (capitalised and len(word) < _NAMES_FUZZY_FROM):
-                return Word(_UNKNOWN)
+                return Word(_UNKNOWN, folded)
             if (run_together := self._run_together(folded)) is not None:
                 return run_together
             corrected = self._spelling.correct(plain_form(word)) or self._spelling.correct(folded)
-            return Word(_UNKNOWN) if corrected is None else self._content(normalise(corrected), fuzzy=True)
+            return Word(_UNKNOWN, folded) if corrected is None else self._content(normalise(corrected), fuzzy=True)
         if modifier:
-            return Word(_MODIFIER, word_hash(root), longest=longest or 0)
+            return Word(_MODIFIER, folded, word_hash(root), longest=longest or 0)
         found = self._content(root, fuzzy=False)
         return found._replace(kind=_NEGATION) if folded in _NEGATORS else found
 
     def _run_together(self, word: str) -> Word | None:
         """Read an unknown word as two that stand in one name ("widespaced"): as keys are sums, it has those of both."""
         for at in range(_MIN_PART, len(word) - _MIN_PART + 1):
-            left, right = normalise(word[:at]), normalise(word[at:])
-            if left in self._index.words and right in self._index.words:
+            left = normalise(word[:at])
+            if left in self._index.words and (right := normalise(word[at:])) in self._index.words:
                 parts = self._content(left, fuzzy=False), self._content(right, fuzzy=False)
                 if parts[0].loose + parts[1].loose in self._index.pairs:
                     key = parts[0].strict + parts[1].strict
-                    return Word(_CONTENT, key, key, longest=min(part.longest for part in parts))
+                    return Word(_CONTENT, word, key, key, longest=min(part.longest for part in parts))
         return None
 
     def _content(self, root: str, *, fuzzy: bool) -> Word:
         key = word_hash(root)
         loose = 0 if root in self._neutral else word_hash(self._classes.get(root, root))
-        return Word(_CONTENT, key, key, loose, self._index.words.get(root, 0), fuzzy)
+        return Word(_CONTENT, root, key, key, loose, self._index.words.get(root, 0), fuzzy)
 
     def _scan(self, reading: _Reading) -> list[_Hit]:
         """Find names in contiguous words: the longest from each word on (with `nested`, all)."""
@@ -253,7 +256,7 @@ class Recognizer:
         ends at the first word that stands in no name with the first one.
         """
         strict_names, loose_names, pairs = self._index.strict.get, self._index.loose.get, self._index.pairs
-        strict, core, loose = words[start][1:4]
+        strict, core, loose = words[start][2:5]
         names = strict_names(strict)
         found = [] if names is None else [(0, names, False, True)]
         from_content, whole, anchor = core != 0, True, loose
@@ -357,13 +360,16 @@ class Recognizer:
             for number in range(1, last + 1):
                 right = conjuncts[number]
                 starts_name = len(right) > 1 and right[0] in covered and reading.facts[right[1]].longest > 1
-                for before in {number - 1, 0}:
-                    pairs = self._heads(reading, conjuncts[before], right, least=2 if starts_name else 1)
-                    found.append(self._share(reading, sums, covered, pairs, shares_head=True))
+                for left in (conjuncts[before] for before in {number - 1, 0}):
+                    if len(left) > 1 and right[0] - left[-1] < _MAX_SPLIT:
+                        pairs = self._heads(reading, left[-_MAX_WORDS:], right, least=2 if starts_name else 1)
+                        found.append(self._share(reading, sums, covered, pairs, shares_head=True))
             for number in range(last):
-                for behind in {number + 1, last}:
-                    pairs = self._tails(reading, conjuncts[number], conjuncts[behind])
-                    found.append(self._share(reading, sums, covered, pairs, shares_head=False))
+                left = conjuncts[number]
+                for right in (conjuncts[behind] for behind in {number + 1, last}):
+                    if len(right) > 1 and right[0] - left[-1] < _MAX_SPLIT:
+                        pairs = self._tails(reading, left, right[:_MAX_WORDS])
+                        found.append(self._share(reading, sums, covered, pairs, shares_head=False))
         return [hit for hit in found if hit is not None]
 
     def _stack(self, reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
@@ -613,21 +619,24 @@ def _in_order(hit: _Hit, tokens: Tokens) -> bool:
 
 
 def _lists(reading: _Reading) -> Iterator[list[list[int]]]:
-    """Give the lists of a text: for each, two conjuncts or more, each as the places of its words of content."""
+    """Give the lists of a text: for each, two conjuncts or more, each as the places of its words of content.
+
+    Lists of single words are left out, as these share nothing.
+    """
     shape, facts = reading.shape, reading.facts
     for match in _LIST.finditer(shape):
         if match.group(1) is None:
             continue
         spans = [conjunct.span() for conjunct in _CONJUNCTS.finditer(shape, *match.span())]
-        if len(spans) > 1:
+        if len(spans) > 1 and any(end - start > 1 for start, end in spans):
             yield [[place for place in range(*span) if facts[place].core] for span in spans]
 
 
-def _around(tokens: Tokens, number: int, reach: int) -> frozenset[str]:
+def _around(tokens: Tokens, facts: Sequence[Word], number: int, reach: int) -> frozenset[str]:
     """Give the folded words of a sentence, and of some sentences before and behind it."""
     begin = tokens.sentences[max(0, number - reach)][0]
     end = tokens.sentences[min(len(tokens.sentences) - 1, number + reach)][1]
-    return frozenset(map(fold, tokens.words[begin:end]))
+    return frozenset([fact.folded for fact in facts[begin:end]])
 
 
 def _bracketed(text: str, tokens: Tokens) -> Iterator[tuple[str, int, int]]:
