@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -371,3 +372,27 @@ def test_store_writes_to_disk_before_it_answers(tmp_path: Path, store_key: str) 
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
     store.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_store_comes_back_from_a_dump_of_postgresql(
+    store: Store,
+    store_url: str,
+    store_key: str,
+    postgres_url: str,
+    tmp_path: Path,
+    toy_extractor: Extractor,
+    letter: Document,
+    report: Report,
+) -> None:
+    request = confirmed(store, toy_extractor, letter, report)
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    dump = tmp_path / "store.dump"
+    subprocess.run([programs / "pg_dump", "--format=custom", f"--file={dump}", store_url], check=True)
+    subprocess.run([programs / "pg_restore", f"--dbname={postgres_url}", dump], check=True)
+    assert CANARY.encode() not in dump.read_bytes()
+    restored = open_store(postgres_url, [store_key])
+    assert get_request(restored, CLERK, request.summary.id) == request
+    assert audit.verify(restored, anchor=audit.verify(store).anchor).faults == ()
+    restored.close()
