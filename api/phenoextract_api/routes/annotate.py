@@ -44,6 +44,14 @@ class Letter(BaseModel):
     text: Annotated[str, Field(description="The letter; offsets of the report count its Unicode code points.")]
 
 
+class Failure(BaseModel):
+    """A letter of a stream that has no report, and why."""
+
+    id: str | None
+    line: int
+    error: str
+
+
 @router.post("", responses={200: REPORT}, summary="Code a letter")
 async def annotate(letter: Letter, provided: CurrentServices) -> Response:
     """Give the report of a letter: the terms proposed, and for each mention where it is and what decided."""
@@ -77,7 +85,7 @@ async def annotate_file(
     responses={
         200: {
             "description": "One line a letter, in order: its report, or its id, line and error code.",
-            "content": {NDJSON: {"schema": {"anyOf": [REPORT_SCHEMA, {"$ref": "#/components/schemas/Failure"}]}}},
+            "content": {NDJSON: {"schema": {"anyOf": [REPORT_SCHEMA, Failure.model_json_schema()]}}},
         }
     },
 )
@@ -163,14 +171,6 @@ class _Stream(Response):
             _log.error("a letter of a stream failed", extra={"fields": {"fault": describe_fault(error)}})
             return _failure(letter.id, number, "internal_error")
         return report_json.render(report).encode("ascii") + b"\n"
-
-
-class Failure(BaseModel):
-    """A letter of a stream that has no report, and why."""
-
-    id: str | None
-    line: int
-    error: str
 
 
 def _failure(document_id: str | None, number: int, code: str) -> bytes:
