@@ -13,18 +13,21 @@ import shutil
 import tempfile
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phenoextract.analogy import names_by_analogy
+from phenoextract.encoder import Encoder, unit
 from phenoextract.errors import ConfigError
 from phenoextract.index import (
     FORMAT,
+    VECTOR_FILES,
     Manifest,
     Name,
     artefacts_dir,
@@ -43,7 +46,9 @@ _LEXICON_COLUMNS = ["synonym", "hpo_id", "scope", "type", "context", "rationale"
 _RELEASE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MAX_WORDS = 14
 _ARTICLES = frozenset({"s"})
-_STEPS = 5
+_STEPS = 6
+_NEIGHBOURS = 5
+_BLOCK = 2048  # terms compared at a time
 
 
 def default_obo() -> Path:
@@ -62,10 +67,18 @@ def lexicon_path() -> Path:
     return installed if installed.is_file() else Path(__file__).parents[1] / "ontologies" / "uk_lexicon.tsv"
 
 
-def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: Progress | None = None) -> Path:
+def build_index(
+    obo: Path,
+    out: Path,
+    *,
+    lexicon: Path | None = None,
+    encoder: Encoder | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """Compile an ontology file into an index folder, and give that folder.
 
-    The folder appears whole or not at all, and the same input gives the same bytes. `progress` is called
+    Without an `encoder` the index holds no vectors, and coding with it goes by the lexicon alone. The folder
+    appears whole or not at all, and the same input gives the same bytes. `progress` is called
     with (step, steps, what is being done). Raises ConfigError for a file that is no HPO release in OBO form.
     """
     report = progress or (lambda _step, _steps, _what: None)
@@ -80,7 +93,9 @@ def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: 
     strict, loose, pairs, words, surfaces = _compile(names)
     report(3, _STEPS, "collecting correct spellings")
     known = _known_words(terms, words)
-    report(4, _STEPS, "writing")
+    report(4, _STEPS, "encoding the names")
+    vectors = None if encoder is None else _encode(encoder, names, [row[0] for row in terms])
+    report(5, _STEPS, "writing")
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
     try:
@@ -90,6 +105,9 @@ def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: 
         np.save(folder / "strict.npy", np.array(strict, dtype=np.uint64).reshape(-1, 2), allow_pickle=False)
         np.save(folder / "loose.npy", np.array(loose, dtype=np.uint64).reshape(-1, 2), allow_pickle=False)
         np.save(folder / "pairs.npy", np.array(pairs, dtype=np.uint64), allow_pickle=False)
+        if vectors is not None:
+            for name, array in zip(VECTOR_FILES, vectors, strict=True):
+                np.save(folder / name, np.asarray(array), allow_pickle=False)
         manifest = Manifest(
             format=FORMAT,
             hpo_release=release,
@@ -97,6 +115,7 @@ def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: 
             lexicon_sha256=_file_digest(lexicon),
             rules_sha256=rules_digest(),
             built_by=f"phenoextract {importlib.metadata.version('phenoextract')}",
+            encoder_sha256=encoder.digest if encoder else None,
             files={file.name: _file_digest(file) for file in sorted(folder.iterdir())},
         )
         _write_json(folder / "manifest.json", asdict(manifest))
@@ -108,10 +127,10 @@ def build_index(obo: Path, out: Path, *, lexicon: Path | None = None, progress: 
     return out
 
 
-def build_release(obo: Path, *, progress: Progress | None = None) -> Path:
+def build_release(obo: Path, *, encoder: Encoder | None = None, progress: Progress | None = None) -> Path:
     """Build an index beside the others in the artefacts folder, named by its release, and make it current."""
     root = artefacts_dir()
-    path = build_index(obo, root / f"hp-{obo_release(obo)}", progress=progress)
+    path = build_index(obo, root / f"hp-{obo_release(obo)}", encoder=encoder, progress=progress)
     set_current(path)
     return path
 
@@ -301,6 +320,44 @@ def _compile(
         widest[kind] = max(widest[kind], longest[root])
     longest.update({root: widest[kind] for root, kind in classes.items()})
     return sorted(strict), sorted(loose), sorted(pairs), dict(sorted(longest.items())), sorted(surfaces)
+
+
+def _encode(
+    encoder: Encoder, names: Sequence[Name], terms: Sequence[str]
+) -> tuple[NDArray[np.int8], NDArray[np.uint64], NDArray[np.int32]]:
+    """Give the names' vectors as bytes, (loose key of a word, position of an exact name with it), and neighbours."""
+    vectors = unit(encoder.encode([name.text for name in names]))
+    classes, skipped = word_classes(), function_words()
+    postings: set[tuple[int, int]] = set()
+    number = {hpo_id: place for place, hpo_id in enumerate(terms)}
+    middles = np.zeros((len(terms), vectors.shape[1]), np.float32)
+    for position, name in enumerate(names):
+        if name.context or name.method is Method.ABBREVIATION or name.scope is not Scope.EXACT:
+            continue
+        middles[number[name.hpo_id]] += vectors[position]
+        for root in {normalise(word) for word in tokenise(name.text).words if fold(word) not in skipped}:
+            postings.add((word_hash(classes.get(root, root)), position))
+    return (
+        np.round(vectors * 127).astype(np.int8),
+        np.array(sorted(postings), dtype=np.uint64).reshape(-1, 2),
+        _neighbours(unit(middles)),
+    )
+
+
+def _neighbours(vectors: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Give for each row the (row, 127 times the cosine) of those most like it, best first; -1 for a row of zeros."""
+    count = min(_NEIGHBOURS, len(vectors) - 1)
+    found = np.full((len(vectors), count, 2), -1, np.int32)
+    for start in range(0, len(vectors), _BLOCK):
+        alike = vectors[start : start + _BLOCK] @ vectors.T
+        alike[np.arange(len(alike)), np.arange(start, start + len(alike))] = -1
+        nearest = np.argpartition(-alike, count - 1, axis=1)[:, :count]
+        cosines = np.take_along_axis(alike, nearest, 1)
+        order = np.argsort(-cosines, axis=1, kind="stable")
+        found[start : start + _BLOCK, :, 0] = np.take_along_axis(nearest, order, 1)
+        found[start : start + _BLOCK, :, 1] = np.round(np.take_along_axis(cosines, order, 1) * 127)
+    found[~vectors.any(axis=1)] = -1
+    return found
 
 
 def _known_words(terms: list[list[Any]], words: dict[str, int]) -> list[str]:

@@ -41,6 +41,9 @@ def build_index(
         Path | None, typer.Option(metavar="DIR", help="Write there; without it, build the index used by default.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Build even if the index is whole and up to date.")] = False,
+    no_encoder: Annotated[
+        bool, typer.Option("--no-encoder", help="Leave the vectors out: coding goes by the lexicon alone.")
+    ] = False,
 ) -> None:
     r"""Compile the ontology and our lexicon into the index that coding needs.
 
@@ -49,13 +52,14 @@ def build_index(
       phenoextract build-index
       phenoextract build-index --obo hp.obo --out indexes/mine
     """
-    from phenoextract import build, index
+    from phenoextract import build, encoder, index
 
     obo = obo or build.default_obo()
     path = out or index.index_path(build.obo_release(obo))
-    if force or not _is_up_to_date(path, obo):
+    model = None if no_encoder else encoder.OnnxEncoder(encoder.encoder_path())
+    if force or not _is_up_to_date(path, obo, model.digest if model else None):
         with _progress() as progress:
-            path = build.build_index(obo, path, progress=progress)
+            path = build.build_index(obo, path, encoder=model, progress=progress)
         typer.echo(f"built {path}")
     else:
         typer.echo(f"{path} is up to date")
@@ -75,7 +79,7 @@ def update(
       phenoextract ontology update --file hp.obo
       phenoextract ontology update --url https://purl.obolibrary.org/obo/hp.obo
     """
-    from phenoextract import build, index, release_diff
+    from phenoextract import build, encoder, index, release_diff
 
     if (file is None) == (url is None):
         raise ConfigError("give either --file or --url")
@@ -86,7 +90,7 @@ def update(
     with tempfile.TemporaryDirectory() as folder:
         obo = file or _download(url or "", Path(folder) / "hp.obo")
         with _progress() as progress:
-            path = build.build_release(obo, progress=progress)
+            path = build.build_release(obo, encoder=encoder.OnnxEncoder(encoder.encoder_path()), progress=progress)
     after = index.load_index(path).ontology
     typer.echo(f"HPO {after.release} is now the current release: {path}")
     if before:
@@ -147,15 +151,15 @@ def _listing(found: ReleaseDiff, before: Ontology, after: Ontology) -> Iterator[
         yield f"moved\t{code}\t{', '.join(parents)} -> {', '.join(new_parents)}"
 
 
-def _is_up_to_date(path: Path, obo: Path) -> bool:
+def _is_up_to_date(path: Path, obo: Path, encoder_sha256: str | None) -> bool:
     from phenoextract import build, index, rules
 
     try:
         manifest = index.load_index(path).manifest
     except ArtefactError:
         return False
-    built_from = (manifest.source_sha256, manifest.lexicon_sha256, manifest.rules_sha256)
-    return built_from == (_digest(obo), _digest(build.lexicon_path()), rules.rules_digest())
+    built_from = (manifest.source_sha256, manifest.lexicon_sha256, manifest.rules_sha256, manifest.encoder_sha256)
+    return built_from == (_digest(obo), _digest(build.lexicon_path()), rules.rules_digest(), encoder_sha256)
 
 
 def _digest(path: Path) -> str:

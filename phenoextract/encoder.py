@@ -1,8 +1,8 @@
 """Phrases as vectors whose cosine says how alike in meaning they are; the only importer of onnxruntime.
 
-The model is a static one: a learned vector for each word piece, summed and scaled to length one. It reads no
-order and no context, and in exchange encodes tens of thousands of phrases a second on one core
-(models/encoder/MODEL_CARD.md).
+The model is a static one: a phrase's vector is the sum of one learned vector a word piece. It reads no order and no
+context; in exchange it encodes tens of thousands of phrases a second on one core, and the vectors of words add up to
+that of their phrase (models/encoder/MODEL_CARD.md).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Encoder(Protocol):
     digest: str
 
     def encode(self, phrases: Sequence[str]) -> NDArray[np.float32]:
-        """Give an array of (phrases, dimensions) with rows of length one."""
+        """Give an array of (phrases, dimensions), to be compared by cosine."""
         ...
 
 
@@ -50,13 +50,20 @@ class OnnxEncoder:
         self._tokenizer.enable_padding()
 
     def encode(self, phrases: Sequence[str]) -> NDArray[np.float32]:
-        """Give an array of (phrases, dimensions) with rows of length one; a phrase without a known piece is zero."""
+        """Give an array of (phrases, dimensions), to be compared by cosine; a phrase without a known piece is zero."""
         found = []
         for start in range(0, len(phrases), _BATCH):
             encoded = self._tokenizer.encode_batch_fast(list(phrases[start : start + _BATCH]), add_special_tokens=False)
             pieces = np.array([one.ids for one in encoded], dtype=np.int64).reshape(len(encoded), -1)
             found.append(self._session.run(None, {"pieces": pieces})[0])
         return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale rows to length one; zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-9)
+    return scaled
 
 
 def encoder_path() -> Path:
@@ -86,7 +93,9 @@ def _verify(folder: Path) -> str:
         try:
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError:
-            raise ArtefactMissing(str(folder / name), expected="a file of the encoder", found="none", mend=_MEND) from None
+            raise ArtefactMissing(
+                str(folder / name), expected="a file of the encoder", found="none", mend=_MEND
+            ) from None
         if found != expected:
             raise ArtefactCorrupt(
                 str(folder / name), expected=f"sha256 {expected[:12]}", found=f"sha256 {found[:12]}", mend=_MEND

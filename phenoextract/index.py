@@ -23,9 +23,10 @@ from phenoextract.rules import load_rules
 from phenoextract.text import normalise
 from phenoextract.types import Method, Scope
 
-FORMAT = 2
+FORMAT = 3
 BUILD_COMMAND = "phenoextract build-index"
 FILES = ("terms.json", "names.json", "words.json", "strict.npy", "loose.npy", "pairs.npy")
+VECTOR_FILES = ("vectors.npy", "postings.npy", "neighbours.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,22 @@ class Manifest:
     lexicon_sha256: str
     rules_sha256: str
     built_by: str
+    encoder_sha256: str | None
     files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What an encoder says of an index's names.
+
+    `table` holds 127 times the unit vector of each name, as bytes; `postings` maps the loose key of a word to the
+    positions of exact names with it; `neighbours` gives for each term, in the ontology's order, the positions of the
+    terms that are most like it, each with 127 times their cosine.
+    """
+
+    table: NDArray[np.int8]
+    postings: Mapping[int, NDArray[np.int32]]
+    neighbours: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +88,7 @@ class Index:
     words: Mapping[str, int]
     surfaces: tuple[str, ...]
     known: frozenset[str]
+    vectors: Vectors | None = None
 
 
 def word_hash(word: str) -> int:
@@ -150,7 +167,7 @@ def load_index(path: Path | None = None) -> Index:
     path = index_path() if path is None else path
     manifest = read_manifest(path)
     content: dict[str, bytes] = {}
-    for name in FILES:
+    for name in FILES + (VECTOR_FILES if manifest.encoder_sha256 else ()):
         try:
             content[name] = (path / name).read_bytes()
         except OSError:
@@ -175,6 +192,19 @@ def load_index(path: Path | None = None) -> Index:
         words=words["words"],
         surfaces=tuple(words["surfaces"]),
         known=frozenset(words["known"]),
+        vectors=_vectors(path) if manifest.encoder_sha256 else None,
+    )
+
+
+def _vectors(path: Path) -> Vectors:
+    """Map the encoder's arrays into memory, so that processes share them."""
+    rows = np.load(path / "postings.npy", allow_pickle=False)
+    keys, starts = np.unique(rows[:, 0], return_index=True)
+    positions = rows[:, 1].astype(np.int32)
+    return Vectors(
+        table=np.asarray(np.load(path / "vectors.npy", mmap_mode="r", allow_pickle=False)),
+        postings=dict(zip(keys.tolist(), np.split(positions, starts[1:]), strict=True)),
+        neighbours=np.asarray(np.load(path / "neighbours.npy", mmap_mode="r", allow_pickle=False)),
     )
 
 

@@ -9,12 +9,14 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 
 from phenoextract.assertion import decide, is_letter
-from phenoextract.errors import ConfigError, DocumentTooLong
-from phenoextract.index import Index, Name, load_index
+from phenoextract.encoder import Encoder, OnnxEncoder, encoder_digest, encoder_path
+from phenoextract.errors import ArtefactMismatch, ConfigError, DocumentTooLong
+from phenoextract.index import BUILD_COMMAND, Index, Name, load_index
+from phenoextract.likeness import Likeness
 from phenoextract.measure import find_measurements
 from phenoextract.normal_findings import NormalFindings
 from phenoextract.ontology import Ontology
@@ -22,7 +24,7 @@ from phenoextract.recognize import Recognizer
 from phenoextract.report import annotate, features
 from phenoextract.rules import rules_digest
 from phenoextract.sections import find_sections
-from phenoextract.text import tokenise
+from phenoextract.text import Tokens, fold, tokenise
 from phenoextract.types import Assertion, Candidate, Document, Mention, Provenance, Report, Span
 
 
@@ -31,12 +33,13 @@ class ExtractConfig:
     """What changes the answer, and is therefore part of its provenance.
 
     `max_chars`: longest text accepted, in code points; `review_below`: confidence under which a person must
-    look; `nested`: keep mentions inside longer ones.
+    look; `nested`: keep mentions inside longer ones; `encoder`: find and rank by likeness of meaning too.
     """
 
     max_chars: int = 2_000_000
     review_below: float = 0.8
     nested: bool = False
+    encoder: bool = True
 
     def __post_init__(self) -> None:
         if self.max_chars < 1:
@@ -48,11 +51,13 @@ class ExtractConfig:
 class Extractor:
     """Codes documents: text in, Report out. Holds nothing of the documents it has seen but single words."""
 
-    def __init__(self, index: Index, config: ExtractConfig | None = None) -> None:
+    def __init__(self, index: Index, config: ExtractConfig | None = None, encoder: Encoder | None = None) -> None:
+        """Without an `encoder`, or for an index without vectors, coding goes by the lexicon alone."""
         self.config = config or ExtractConfig()
+        self._likeness = Likeness(index, index.vectors, encoder) if encoder and index.vectors else None
         self.ontology: Ontology = index.ontology
         self.names: Sequence[Name] = index.names
-        self._recognise = Recognizer(index, nested=self.config.nested)
+        self._recognise = Recognizer(index, nested=self.config.nested, likeness=self._likeness)
         self._normal_findings = NormalFindings(index.ontology, self._recognise.link)
         self.provenance = Provenance(
             version=importlib.metadata.version("phenoextract"),
@@ -61,17 +66,22 @@ class Extractor:
             lexicon_sha256=index.manifest.lexicon_sha256,
             rules_sha256=rules_digest(),
             config_sha256=hashlib.sha256(json.dumps(asdict(self.config), sort_keys=True).encode()).hexdigest(),
-            encoder_sha256=None,
+            encoder_sha256=encoder.digest if encoder and self._likeness else None,
         )
 
     def __call__(self, document: str | Document) -> Report:
         """Code one document. Raises DocumentTooLong."""
         if isinstance(document, str):
             document = Document("document", document)
-        text = document.text
-        if len(text) > self.config.max_chars:
+        return self._code(document, self._tokens(document))
+
+    def _tokens(self, document: Document) -> Tokens:
+        if len(document.text) > self.config.max_chars:
             raise DocumentTooLong(document.id)
-        tokens = tokenise(text)
+        return tokenise(document.text)
+
+    def _code(self, document: Document, tokens: Tokens) -> Report:
+        text = document.text
         sections = find_sections(text)
         letter = is_letter(text, sections)
         mentions = merge(self._recognise(text, tokens, letter=letter), find_measurements(text, tokens, self.ontology))
@@ -83,8 +93,13 @@ class Extractor:
 
     def pipe(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Report]:
         """Code many documents, in order; the size of batches never changes a result."""
-        for document in documents:
-            yield self(document)
+        remaining = iter(documents)
+        while batch := list(islice(remaining, batch_size)):
+            read = [self._tokens(document) for document in batch]
+            if self._likeness is not None:  # one call of the encoder for all
+                self._likeness.learn(fold(word) for tokens in read for word in tokens.words)
+            for document, tokens in zip(batch, read, strict=True):
+                yield self._code(document, tokens)
 
     def assert_spans(self, document: Document, spans: Sequence[Span]) -> list[Assertion]:
         """Give the assertion of each span that a caller names (NegEx's protocol)."""
@@ -115,12 +130,30 @@ def _overlaps(mention: Mention, starts: Sequence[int], ends: Sequence[int]) -> b
     return any(before > 0 and ends[before - 1] > start for before, start in places)
 
 
+def _encoder(index: Index) -> Encoder | None:
+    """Load the encoder that an index was built with; None if it was built without one."""
+    expected = index.manifest.encoder_sha256
+    if expected is None:
+        return None
+    folder = encoder_path()
+    found = encoder_digest(folder)
+    if found != expected:
+        raise ArtefactMismatch(
+            str(folder),
+            expected=f"the encoder {expected[:12]} of the index",
+            found=f"encoder {found[:12]}",
+            mend=f"{BUILD_COMMAND} --force",
+        )
+    return OnnxEncoder(folder)
+
+
 def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extractor:
     """Load an extractor with the index in a folder, by default the current one.
 
     Raises ArtefactMissing, ArtefactCorrupt or ArtefactMismatch, each with the command that mends it.
     """
-    extractor = Extractor(load_index(index), config)
+    compiled = load_index(index)
+    extractor = Extractor(compiled, config, _encoder(compiled) if (config or ExtractConfig()).encoder else None)
     gc.collect()
     gc.freeze()  # the index lives as long as the process: the collector need not walk it again and again
     return extractor

@@ -8,16 +8,22 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+<<<<<<< HEAD
 from functools import lru_cache, partial
 from itertools import accumulate
 from operator import itemgetter
+=======
+from functools import lru_cache
+from itertools import accumulate, chain, islice
+>>>>>>> 92b4630 (Find paraphrases and rank terms by an encoder of our own; offer five alternatives)
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from phenoextract.digits import readings
 from phenoextract.index import Index, word_classes, word_hash
-from phenoextract.link import Manner, rank
+from phenoextract.likeness import Likeness
+from phenoextract.link import MAX_CANDIDATES, Manner, rank
 from phenoextract.rules import load_rules
 from phenoextract.spelling import Spelling
 from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
@@ -58,8 +64,24 @@ _LIST = re.compile(
 )
 _CONJUNCTS = re.compile(_CONJUNCT)
 
+# Prose in which a finding may be said in other words: no break, list or denial.
+_PROSE = re.compile(
+    _any_of((_UNKNOWN, _CONTENT, _MODIFIER), (*_CLOSE, Gap.SOFT, *_BREAKS))
+    + _any_of((_UNKNOWN, _CONTENT, _MODIFIER, _PLAIN, _ORDERED), (Gap.SPACE,))
+    + b"+"
+)
+_KIND = 0xF8  # the part of a shape that is the word's kind
+_ENDS = frozenset({_UNKNOWN, _CONTENT, _MODIFIER})
+_COUNTED = frozenset({_CONTENT, _MODIFIER, _UNKNOWN})
+_MAX_PHRASE = 8  # words
+# Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
+# phrase, of one that has words of its own and lacks some, and of one that says more than the phrase.
+_HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS = 0.88, 0.92, 0.95
+_ALTERNATIVE = 0.3  # confidence of a term that is only like the one found
+_LIKENESS = 0.6  # confidence of a phrase that equals a name in meaning alone
 _NEXT = frozenset(kind | Gap.SPACE for kind in (_CONTENT, _MODIFIER))  # a word of a name with nothing before it
 _FURTHER = 12  # sentences in which a word of context counts if none stands nearer
+_PARAPHRASE = "no name says this, but one is like it"
 _AMBIGUOUS = "the abbreviation has more than one meaning"
 _MAX_MEMO = 200_000
 _MAX_SOFT = 2  # commas that one name may run across
@@ -139,10 +161,11 @@ class Recognizer:
     `nested` keeps mentions inside longer ones (the convention of some corpora) instead of the longest.
     """
 
-    def __init__(self, index: Index, *, nested: bool = False) -> None:
+    def __init__(self, index: Index, *, nested: bool = False, likeness: Likeness | None = None) -> None:
         rules = load_rules("lexicon")
         self._index = index
         self._nested = nested
+        self._likeness = likeness
         self._plain = frozenset(rules["function"]["plain"])
         self._ordered = frozenset(rules["function"]["ordered"])
         self._modifiers = frozenset(rules["modifier"]["words"]) | {normalise(w) for w in rules["modifier"]["words"]}
@@ -155,6 +178,8 @@ class Recognizer:
             position: frozenset(map(fold, name.context)) for position, name in enumerate(index.names) if name.context
         }
         self._vocabulary = _Vocabulary(self.classify)
+        self._keys_of = lru_cache(maxsize=_MAX_MEMO)(self._meanings_of_name)
+        self._neighbours = lru_cache(maxsize=_MAX_MEMO)(self._alternatives)
         self._ranked = lru_cache(maxsize=_MAX_MEMO)(self._rank)
 
     def __call__(self, text: str, tokens: Tokens, *, letter: bool = False) -> list[Mention]:
@@ -167,18 +192,93 @@ class Recognizer:
         hits += self._abbreviations(text, tokens, hits)
         if letter:
             hits += self._disease_names(reading)
-        return [self._mention(tokens, hit) for hit in self._choose(hits)]
+        chosen = self._choose(hits)
+        if self._likeness is not None:
+            chosen = self._paraphrases(reading, chosen, self._likeness)
+        return [self._mention(tokens, hit) for hit in chosen]
 
     def link(self, text: str) -> tuple[Candidate, ...]:
         """Give the terms that a phrase known to name a phenotype may mean: names of the whole, then of its parts."""
         reading = self._read(tokenise(text))
         hits = self._scan(reading)
         hits += self._coordinate(reading, hits)
+        counted = sum(fact.kind in _COUNTED for fact in reading.facts)
+        ranked = sorted(hits, key=lambda h: -h.size)
+        whole = [hit for hit in ranked if hit.size > (counted - 1) * 100]
         chosen: dict[str, Candidate] = {}
-        for hit in sorted(hits, key=lambda h: -h.size):
-            for candidate in hit.candidates:
-                chosen.setdefault(candidate.hpo_id, candidate)
+        for candidate in chain(
+            *(hit.candidates for hit in whole),
+            self._alike(text),
+            *(hit.candidates for hit in ranked),
+        ):
+            chosen.setdefault(candidate.hpo_id, candidate)
         return tuple(chosen.values())
+
+    def _alike(self, phrase: str) -> list[Candidate]:
+        """Give the terms whose names are most like a phrase, if there is an encoder."""
+        found = self._likeness.terms(phrase, MAX_CANDIDATES) if self._likeness else []
+        return [self._by_likeness(position, cosine) for _, position, cosine in found]
+
+    def _by_likeness(self, position: int, cosine: float) -> Candidate:
+        name = self._index.names[position]
+        score = round(max(0.0, min(1.0, cosine)) * _LIKENESS, 3)
+        label = self._index.ontology.label(name.hpo_id)
+        return Candidate(name.hpo_id, label, score, Method.ENCODER, name.text, name.scope)
+
+    def _paraphrases(self, reading: _Reading, hits: list[_Hit], likeness: Likeness) -> list[_Hit]:
+        """Add phrases that no name matches but one is like; a longer phrase replaces the less specific hits in it."""
+        pieces = list(self._phrases(reading, hits))
+        words = [fold(word) for word in reading.tokens.words]
+        near = likeness.nearest(words, [fact.loose for fact in reading.facts], pieces, _HOLDS_NAME)
+        taken: set[int] = set()
+        replaced: set[int] = set()
+        added = []
+        for found in sorted(near, key=lambda n: (-n.cosine, n.piece)):
+            places = range(found.piece[0], found.piece[1] + 1)
+            own, of_name = _meanings(reading.facts[found.piece[0] : found.piece[1] + 1]), self._keys_of(found.name)
+            if found.cosine < (_HOLDS_NAME if of_name <= own else _SAYS_LESS if own < of_name else _LEAST_ALIKE):
+                continue
+            candidate = self._by_likeness(found.name, found.cosine)
+            above = self._index.ontology.ancestors(candidate.hpo_id)
+            inside = [number for number, hit in enumerate(hits) if _within(hit, places)]
+            general = all(hits[number].candidates and hits[number].candidates[0].hpo_id in above for number in inside)
+            if general and taken.isdisjoint(places):
+                taken.update(places)
+                replaced.update(inside)
+                added.append(_Hit((found.piece,), 0, (candidate,)))
+        kept = [hit for number, hit in enumerate(hits) if number not in replaced]
+        return sorted(kept + added, key=lambda h: h.pieces[0][0])
+
+    def _meanings_of_name(self, name: int) -> frozenset[int]:
+        written = tokenise(self._index.names[name].text).words
+        return _meanings([self._vocabulary[word] for word in written])
+
+    def _phrases(self, reading: _Reading, hits: Sequence[_Hit]) -> Iterator[Piece]:
+        """Give the pieces of a text that may say a finding in other words.
+
+        Two of their words stand together in some name, and hits lie inside them or outside.
+        """
+        shape, words, pairs = reading.shape, reading.tokens.words, self._index.pairs
+        keys = [fact.loose for fact in reading.facts]
+        whole = {piece for hit in hits for piece in hit.pieces}
+        begins = dict(whole)
+        inner = {place for first, last in whole for place in range(first + 1, last + 1)}
+        for run in _PROSE.finditer(shape):
+            end = run.end()
+            for first in range(run.start(), end):
+                if first in inner or shape[first] & _KIND not in _ENDS or not words[first].isalpha():
+                    continue
+                linked = False
+                seen: list[int] = []
+                place, limit = first, min(end, first + _MAX_PHRASE)
+                while place < limit:
+                    last = begins.get(place, place)
+                    for key in filter(None, keys[place : last + 1]):
+                        linked = linked or any(key + other in pairs for other in seen)
+                        seen.append(key)
+                    if linked and last > first and shape[last] & _KIND in _ENDS and (first, last) not in whole:
+                        yield first, last
+                    place = last + 1
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
@@ -557,7 +657,26 @@ class Recognizer:
         spans = tuple(Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces)
         if hit.diagnosis:
             return Mention(spans, (), not_coded=NotCoded.DIAGNOSIS)
-        return Mention(spans, hit.candidates, review=_AMBIGUOUS if self._is_tie(hit.candidates) else None)
+        review = _PARAPHRASE if hit.candidates[0].method is Method.ENCODER else None
+        if self._is_tie(hit.candidates):
+            review = _AMBIGUOUS
+        return Mention(spans, self._with_alternatives(hit.candidates), review=review)
+
+    def _with_alternatives(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Fill the candidates up with the terms most like the first one, for a reviewer to choose from."""
+        if len(candidates) >= MAX_CANDIDATES:
+            return candidates
+        known = {candidate.hpo_id for candidate in candidates}
+        others = (other for other in self._neighbours(candidates[0].hpo_id) if other.hpo_id not in known)
+        return (*candidates, *islice(others, MAX_CANDIDATES - len(candidates)))
+
+    def _alternatives(self, hpo_id: str) -> tuple[Candidate, ...]:
+        label = self._index.ontology.label
+        return tuple(
+            Candidate(other, label(other), round(cosine * _ALTERNATIVE, 3), Method.ENCODER, label(other))
+            for other, cosine in (self._likeness.neighbours(hpo_id) if self._likeness else ())
+            if self._index.ontology.is_phenotype(other)
+        )
 
     def _is_tie(self, candidates: Sequence[Candidate]) -> bool:
         """Tell whether two unrelated terms own the words equally."""
@@ -592,6 +711,16 @@ def _misread(word: str, known: Mapping[str, int]) -> str | None:
             if root in known and len(root) >= _MIN_MISREAD - 1:
                 return root
     return None
+
+
+def _meanings(facts: Iterable[Word]) -> frozenset[int]:
+    """Give the keys of the words that bear on meaning: of content by their class, of degree and side as they are."""
+    return frozenset(fact.loose or (fact.strict if fact.kind == _MODIFIER else 0) for fact in facts) - {0}
+
+
+def _within(hit: _Hit, places: range) -> bool:
+    """Tell whether a hit has words among some places."""
+    return any(first <= places[-1] and places[0] <= last for first, last in hit.pieces)
 
 
 def _repeats(hit: _Hit, whole: set[tuple[Piece, str]]) -> bool:
