@@ -15,7 +15,7 @@ LAYERS = [
     {"types", "errors", "rules", "purpose"},
     {"text", "ontology"},
     {"index", "encoder", "digits", "sections", "cues", "spelling", "release_diff"},
-    {"analogy", "relatives"},
+    {"analogy", "relatives", "likeness"},
     {"build", "link", "term_search", "measure", "normal_findings", "assertion", "report"},
     {"recognize"},
     {"pipeline"},
