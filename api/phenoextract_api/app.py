@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from phenoextract.term_search import TermSearch
 from phenoextract_api import problems, startup
 from phenoextract_api.coding import Coder
 from phenoextract_api.headers import SecurityHeaders
+from phenoextract_api.housekeeping import purge_daily
 from phenoextract_api.limits import BodyLimit, RateLimit
 from phenoextract_api.observe import Observe
 from phenoextract_api.openapi import describe
@@ -52,9 +54,15 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
         coder = Coder(extractor, max_waiting=settings.max_waiting, max_chars=settings.max_text_chars)
         store = startup.open_configured_store(settings) if settings.keeps_store else None
         app.state.services = Services(settings, coder, search, store, sessions, tokens, RateLimit(settings.rate_limit))
+        purging = None
+        if store is not None and settings.requests_enabled:
+            purging = asyncio.create_task(purge_daily(store, settings.retention_days))
         try:
             yield
         finally:
+            if purging is not None:
+                purging.cancel()
+                await asyncio.wait([purging])
             coder.close()
             if store is not None:
                 store.close()

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import logging
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +19,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from phenopackets import Phenopacket
+from sqlalchemy import update
 
 from phenoextract_api.exports import MEDIA_TYPES, ExportFormat
+from phenoextract_api.housekeeping import purge_daily
+from phenoextract_api.store.engine import Store
+from phenoextract_api.store.tables import VersionRow
 
 MakeClient = Callable[..., TestClient]
 LEGACY = "https://fhir.nhs.uk/CodeSystem/England-GenomicTestDirectory"
@@ -263,3 +269,37 @@ def test_requests_api_answers_any_decision(client: TestClient, decision: dict[st
         f"{made.headers['location']}/decisions", json=decision, headers={"If-Match": current.headers["etag"]}
     )
     assert answer.status_code in (200, 422)
+
+
+def test_requests_api_purges_when_it_starts_and_then_daily(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_client()
+    clerk = Clerk(first)
+    store: Store = first.app.state.services.store  # type: ignore[attr-defined]
+
+    def age() -> None:
+        with store.writing() as session:
+            session.execute(update(VersionRow).values(changed_at=datetime.now(UTC) - timedelta(days=91)))
+
+    def is_gone() -> bool:
+        return first.get(clerk.url).status_code == 404
+
+    age()
+    caplog.set_level(logging.INFO, "phenoextract.store")
+    monkeypatch.setattr(purge_daily, "__kwdefaults__", {"every": 0.05})
+    make_client()
+    wait_until(is_gone)
+    assert "purged" in caplog.messages
+    clerk = Clerk(first)
+    age()
+    wait_until(is_gone)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for something that happens in the background; fails after ten seconds."""
+    for _ in range(200):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it has not happened")
