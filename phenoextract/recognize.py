@@ -8,14 +8,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-<<<<<<< HEAD
 from functools import lru_cache, partial
-from itertools import accumulate
-from operator import itemgetter
-=======
-from functools import lru_cache
 from itertools import accumulate, chain, islice
->>>>>>> 92b4630 (Find paraphrases and rank terms by an encoder of our own; offer five alternatives)
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
