@@ -39,7 +39,7 @@ bench-spark: $(INDEX)
 	$(BIN)/pip install --quiet --editable '.[dev,spark]'
 	$(BIN)/python benchmarks/spark_bench.py
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml hatch_build.py package-lock.json
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -51,4 +51,4 @@ $(INDEX): $(READY) $(wildcard ontologies/*.tsv phenoextract/rules/*.toml phenoex
 	$(BIN)/phenoextract build-index
 
 clean:
-	rm -rf $(VENV) out phenoextract/_artefacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out node_modules api/phenoextract_api/static/nhsuk phenoextract/_artefacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
