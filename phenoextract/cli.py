@@ -78,6 +78,10 @@ IndexOption = Annotated[
     Path | None, typer.Option("--index", metavar="DIR", help="Use the index in this folder, not the current one.")
 ]
 
+NoEncoderOption = Annotated[
+    bool, typer.Option("--no-encoder", help="Go by the lexicon alone: no paraphrases, fewer alternatives.")
+]
+
 
 @app.callback(invoke_without_command=True)
 def main(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
@@ -104,6 +108,7 @@ def extract(
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one page with highlights.")] = None,
     index: IndexOption = None,
+    no_encoder: NoEncoderOption = False,
     bom: Annotated[bool, typer.Option("--bom", help="Start CSV with the mark that Excel wants.")] = False,
     unreviewed: Annotated[
         bool,
@@ -123,9 +128,9 @@ def extract(
       phenoextract extract letter.txt --html letter.html
       cat letter.txt | phenoextract extract - --format json
     """
-    from phenoextract.pipeline import load
+    from phenoextract.pipeline import ExtractConfig, load
 
-    extractor = load(index)
+    extractor = load(index, ExtractConfig(encoder=not no_encoder))
     outcomes = [outcome for name in files for outcome in _code(extractor, name)]
     coded = [outcome for outcome in outcomes if outcome]
     _write(_render(coded, form, extractor, to_screen=out is None, bom=bom, unreviewed=unreviewed), out)

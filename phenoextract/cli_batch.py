@@ -67,6 +67,9 @@ def batch(
         float, typer.Option("--time-limit", metavar="SECONDS", help="The longest that a document may take.")
     ] = 60.0,
     part_size: Annotated[int, typer.Option("--part-size", min=1, help="Documents in a part, at most.")] = 1000,
+    no_encoder: Annotated[
+        bool, typer.Option("--no-encoder", help="Go by the lexicon alone: faster, but no paraphrases.")
+    ] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Throw an unfinished run of OUT away.")] = False,
 ) -> None:
     r"""Code many documents with every core; stopped anywhere, the same command goes on.
@@ -91,7 +94,7 @@ def batch(
     from phenoextract.batch.sinks import Form, guess_form
     from phenoextract.batch.sources import Columns, Kind, guess_kind, open_source
     from phenoextract.index import index_path
-    from phenoextract.pipeline import load
+    from phenoextract.pipeline import ExtractConfig, load
 
     def choice(value: str, choices: type[Kind] | type[Form], option: str) -> str:
         if value not in [*choices]:
@@ -108,7 +111,7 @@ def batch(
         id_column or own.id, text_column or own.text, () if carry_nothing else tuple(carry) if carry else None
     )
     opened = open_source(source, reads, columns)
-    extractor = load(index)
+    extractor = load(index, ExtractConfig(encoder=not no_encoder))
     path = index or index_path()
     earlier = open_earlier(since, extractor.provenance, extractor.ontology, path, old_index) if since else None
     options = Options(

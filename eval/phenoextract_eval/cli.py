@@ -59,6 +59,7 @@ def run_eval(
         Path | None, typer.Option("--write-baselines", metavar="FILE", help="Write the figures as new baselines.")
     ] = None,
     index: Annotated[Path | None, typer.Option("--index", metavar="DIR", help="Use the index in this folder.")] = None,
+    no_encoder: Annotated[bool, typer.Option("--no-encoder", help="Measure the lexicon alone.")] = False,
 ) -> None:
     """Measure accuracy on annotated corpora, and say why it is not higher."""
     from phenoextract_eval import history, tables
@@ -74,7 +75,7 @@ def run_eval(
     protocol_for("", protocol)
     kept = read_baselines(baselines) if baselines else []
     before = history.earlier_folder(earlier) if earlier else None
-    systems, ontology, provenance = _systems(index, system, _split(peers))
+    systems, ontology, provenance = _systems(index, system, _split(peers), encoder=not no_encoder)
     run = evaluate(
         found,
         systems,
@@ -102,7 +103,7 @@ def run_eval(
 
 
 def _systems(
-    index: Path | None, predictions: Path | None, peers: Sequence[str]
+    index: Path | None, predictions: Path | None, peers: Sequence[str], *, encoder: bool
 ) -> tuple[Callable[[Protocol], Sequence[System]], Ontology, Provenance | None]:
     """Give the systems to test for a protocol (an extractor is loaded once for each setting), and what made them."""
     from phenoextract import ExtractConfig, load
@@ -112,7 +113,7 @@ def _systems(
     from phenoextract_eval.release import release_file
     from phenoextract_eval.stored import stored
 
-    extractors = {False: load(index)}
+    extractors = {False: load(index, ExtractConfig(encoder=encoder))}
     ontology = extractors[False].ontology
     given = stored(predictions) if predictions else None
     obo = release_file("hp.obo")
@@ -125,7 +126,7 @@ def _systems(
         if given:
             return [given, *others]
         if protocol.nested not in extractors:
-            extractors[protocol.nested] = load(index, ExtractConfig(nested=protocol.nested))
+            extractors[protocol.nested] = load(index, ExtractConfig(nested=protocol.nested, encoder=encoder))
         return [product(extractors[protocol.nested]), *others]
 
     return systems, ontology, None if given else extractors[False].provenance
