@@ -1,9 +1,10 @@
 """Coding again after a new release or lexicon: which results can change at all, and what did change.
 
-An index tells on a text by what each word is to the scan, and by the names made of its words and of words that the
-rules know. So a result cannot change if both indexes say the same of each word, and every name that they do not
-share has a word, unknown to the rules, that the text lacks. Another version, rules, configuration or encoder can
-change any result, and so can a change of a term that the rules name; then all is coded again.
+An index tells on a text by what each word is to the scan, and by the names that its words make. So a result cannot
+change if both indexes say the same of each word, and the text lacks a word of every name that they do not share: one
+that the rules do not let it leave out, by itself, misspelt, run together with another, or in another word of its
+class. Another version, rules, configuration or encoder can change any result, and so can a change of a term that a
+rule of measurement names; then all is coded again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from phenoextract.index import (
     artefacts_dir,
     function_words,
     load_index,
+    word_classes,
     word_hash,
 )
 from phenoextract.ontology import Ontology
@@ -36,9 +39,14 @@ from phenoextract.text import fold, normalise, tokenise
 from phenoextract.types import Provenance, Report
 
 _HPO_ID = re.compile(r"HP:\d{7}")
-# in names of terms that a letter refers to by the other words only: "lips: normal"
-_UNSAID = "abnormal abnormality abnormalities anomaly anomalies asymmetry function morphology physiology"
+_UNSAID = (
+    # what stands in names but not beside the other words of them in a letter: "lips: normal"
+    "abnormal abnormality abnormalities anomaly anomalies asymmetry function morphology physiology",
+    # what an enumeration of digits is read as: "metacarpals II-V"
+    "1 2 3 4 5 1st 2nd 3rd 4th 5th first second third fourth fifth finger toe digit hand foot metacarpal metatarsal",
+)
 _STORED = 1000  # reports that are stored at once
+_WORDS_KNOWN = 200_000
 
 
 CanChange = Callable[[str], bool]
@@ -125,30 +133,52 @@ def open_earlier(output: Path, provenance: Provenance, ontology: Ontology, index
 
 def can_change(old: Index, new: Index) -> CanChange:
     """Give a function that tells whether the result of a text can differ between two indexes."""
-    rules = [load_rules(name) for name in _rule_names()]
-    named = {found for text in _strings(rules) for found in _HPO_ID.findall(text)}
-    if any(_term(old, hpo_id) != _term(new, hpo_id) for hpo_id in named):
+    moved = {hpo_id for hpo_id in _rule_terms() if _term(old, hpo_id) != _term(new, hpo_id)}
+    findings = load_rules("normal_findings")
+    phrases = {name: hpo_id for part in ("parts", "statements") for name, hpo_id in findings[part].items()}
+    if moved - {*phrases.values()}:
         return _always
-    lent = {root for text in (*_strings(rules), _UNSAID) for root in _roots(text)}
-    required = {frozenset(map(word_hash, _roots(text) - lent)) for text in _differing(old, new)}
-    if frozenset() in required:
-        return _always
+    differing = _differing(old, new) | {name for name, hpo_id in phrases.items() if hpo_id in moved}
+    required = {words for name in differing for words in _required(name)}
     uses = Counter(word for words in required for word in words)
     by_rarest: dict[int, list[frozenset[int]]] = defaultdict(list)
     for words in required:
         by_rarest[min(words, key=lambda word: (uses[word], word))].append(words)
+    lends: dict[str, frozenset[int]] = defaultdict(frozenset)
+    for heading, lent in findings["regions"].items():
+        for word in _roots(heading):
+            lends[word] |= frozenset(_key(root) for text in lent for root in _roots(text))
     before, after = Recognizer(old), Recognizer(new)
+
+    @lru_cache(maxsize=_WORDS_KNOWN)
+    def reading(word: str) -> frozenset[int] | None:
+        return _hashes(word, after.classify(word)) if _reach(before, word) == _reach(after, word) else None
 
     def judge(text: str) -> bool:
         held: set[int] = set()
         for word in set(tokenise(text).words):
-            was, found = before.classify(word), after.classify(word)
-            if _reach(was) != _reach(found):
+            hashes = reading(word)
+            if hashes is None:
                 return True
-            held.update((word_hash(normalise(word)), found.strict, found.loose))
+            held |= hashes | lends.get(normalise(word), frozenset())
         return any(words <= held for rarest in held & by_rarest.keys() for words in by_rarest[rarest])
 
     return judge
+
+
+def _reach(recognizer: Recognizer, word: str) -> Word:
+    """Give what a word is, less how long a name with it can be: that ends a search which would find nothing more."""
+    found = recognizer.classify(word)
+    return found._replace(longest=min(found.longest, 2))
+
+
+def _hashes(word: str, found: Word) -> frozenset[int]:
+    """Give the hashes of the words that a word can stand for: itself, its correction, or two that it runs together."""
+    own = word_hash(normalise(word))
+    hashes = {own, _key(normalise(word)), found.strict, found.loose}
+    if found.strict not in (0, own):
+        hashes.update(_key(normalise(part)) for at in range(1, len(word)) for part in (word[:at], word[at:]))
+    return frozenset(hashes)
 
 
 def _always(_text: str) -> bool:
@@ -157,11 +187,6 @@ def _always(_text: str) -> bool:
 
 def _never(_text: str) -> bool:
     return False
-
-
-def _reach(word: Word) -> Word:
-    """Leave out how long a name with the word can be: that ends a search which would find nothing more."""
-    return word._replace(longest=min(word.longest, 2))
 
 
 def _differing(old: Index, new: Index) -> set[str]:
@@ -193,21 +218,37 @@ def _roots(text: str) -> set[str]:
     return {normalise(word) for word in tokenise(text).words if fold(word) not in function_words()}
 
 
-def _rule_names() -> list[str]:
-    return sorted(Path(file.name).stem for file in files("phenoextract.rules").iterdir() if file.name.endswith(".toml"))
+def _required(name: str) -> list[frozenset[int]]:
+    """Give sets of words; a text that says the name holds one of them whole.
+
+    It is the set of the words that the text cannot leave out, or each word by itself if it could leave out any.
+    """
+    roots = _roots(name)
+    needed = frozenset(map(_key, roots - _left_out()))
+    return [needed] if needed else [frozenset((_key(root),)) for root in roots]
 
 
-def _strings(value: object) -> Iterator[str]:
-    """Give every string in a value read from TOML, keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
+def _key(root: str) -> int:
+    """Give the hash of a word, one for all words that stand for each other."""
+    return word_hash(_classes().get(root, root))
+
+
+@lru_cache(maxsize=1)
+def _classes() -> dict[str, str]:
+    return word_classes()
+
+
+@lru_cache(maxsize=1)
+def _left_out() -> frozenset[str]:
+    lexicon = load_rules("lexicon")
+    words = [word for kind in ("neutral", "modifier", "narrowing") for word in lexicon[kind]["words"]]
+    return frozenset(root for text in (*words, *_UNSAID) for root in _roots(text))
+
+
+def _rule_terms() -> set[str]:
+    """Give the ids of terms that any rule names."""
+    rules = (file for file in files("phenoextract.rules").iterdir() if file.name.endswith(".toml"))
+    return {found for file in rules for found in _HPO_ID.findall(file.read_text("utf-8"))}
 
 
 def _old_index(provenance: Provenance, old: Path | None) -> Index:
