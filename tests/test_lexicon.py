@@ -10,11 +10,13 @@ import pytest
 from phenoextract.build import read_lexicon
 from phenoextract.index import Index, load_index
 from phenoextract.ontology import Ontology
+from phenoextract.rules import load_rules
 from phenoextract.text import plain_form, tokenise
 from phenoextract.types import Scope
 
 LEXICON = Path(__file__).parents[1] / "ontologies" / "uk_lexicon.tsv"
 ROWS = read_lexicon(LEXICON)
+SUPPRESSED = set(load_rules("lexicon")["suppress"]["strings"])
 TYPES = {"clinical", "layperson", "abbreviation", "observation", "uk_spelling"}
 
 pytestmark = pytest.mark.artefacts
@@ -68,5 +70,6 @@ def exact_owners(ontology: Ontology) -> dict[tuple[str, ...], set[str]]:
     for term in ontology:
         if ontology.is_phenotype(term.id):
             for name in (term.label, *(s.text for s in term.synonyms if s.scope is Scope.EXACT)):
-                owners[words(name)].add(term.id)
+                if name.lower() not in SUPPRESSED:
+                    owners[words(name)].add(term.id)
     return owners
