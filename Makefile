@@ -9,7 +9,7 @@ READY  := $(VENV)/.installed
 INDEX  := phenoextract/_artefacts/current
 LETTERS = $(wildcard examples/letters/*.txt examples/letters/*.docx)
 
-.PHONY: run test check format index bench bench-spark clean
+.PHONY: run test check format index bench bench-spark bench-service clean
 
 run: $(INDEX)
 	@mkdir -p out
@@ -33,7 +33,10 @@ index: $(INDEX)
 
 bench: $(INDEX)
 	$(BIN)/pip install --quiet --editable '.[dev,peers]'
-	set -e; for script in $(filter-out benchmarks/spark_bench.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$script"; done
+	set -e; for script in $(filter-out benchmarks/spark_bench.py benchmarks/load.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$script"; done
+
+bench-service: $(INDEX)
+	$(BIN)/python benchmarks/load.py
 
 bench-spark: $(INDEX)
 	$(BIN)/pip install --quiet --editable '.[dev,spark]'

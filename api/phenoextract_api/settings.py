@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     retention_days: Annotated[int, Field(ge=1, description="Days after which a request's letter is purged.")] = 90
     test_code_systems: Annotated[
         tuple[str, ...],
-        Field(min_length=1, description="Code systems that a test code may have, the first by default."),
+        Field(min_length=1, description="Code systems that a test code may have, as JSON."),
     ] = (
         "https://fhir.nhs.uk/CodeSystem/England-DigitalGenomicTestService",
         "https://fhir.nhs.uk/CodeSystem/England-GenomicTestDirectory",
