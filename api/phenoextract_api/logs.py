@@ -41,8 +41,10 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for name in _SPEAKERS:
+    for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _SPEAKERS]:
         speaker = logging.getLogger(name)
         speaker.handlers.clear()
         speaker.propagate = True
-        speaker.setLevel(level.upper())
+        speaker.setLevel(logging.NOTSET)
+    for name in _SPEAKERS:
+        logging.getLogger(name).setLevel(level.upper())

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import make_url
@@ -205,9 +206,8 @@ def _wait(process: subprocess.Popen[bytes], log: Path) -> str:
     """Wait until the server takes requests, and give the address that it says."""
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:
-        text = log.read_text("utf-8")
-        address = re.search(r"serves on (\S+)", text)
-        if address and "Application startup complete" in text:
+        address = re.search(r"serves on (\S+)", log.read_text("utf-8"))
+        if address and httpx2.get(f"{address.group(1)}/ready", timeout=_SECONDS_TO_START).is_success:
             return address.group(1)
         time.sleep(0.05)
     raise AssertionError(f"the server did not start:\n{log.read_text('utf-8')}")
