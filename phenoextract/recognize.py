@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, islice, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -334,8 +334,12 @@ class Recognizer:
         for run in _RUN.finditer(reading.shape):
             places = reading.content(run.start(), run.end() - 1)
             words = [reading.facts[place] for place in places]
-            for start, place in enumerate(places):
-                found = self._names_from(words, start)
+            alone = [self._index.strict.get(word.strict) for word in words]
+            behind = [self._may_share_name(word, other) for word, other in pairwise(words)]
+            for start, (place, own, goes_on) in enumerate(zip(places, alone, [*behind, False], strict=True)):
+                found = [] if own is None else [(0, own, False, True)]
+                if goes_on:
+                    found += self._names_from(words, start)
                 for reach, names, loose, whole in reversed(found):
                     hit = self._contiguous(reading, (place, places[start + reach]), names, loose=loose, whole=whole)
                     if hit is not None:
@@ -345,15 +349,14 @@ class Recognizer:
         return hits
 
     def _names_from(self, words: Sequence[Word], start: int) -> list[tuple[int, tuple[int, ...], bool, bool]]:
-        """Give (words behind the first, names, found by the loose key, all words count) for each name from a word on.
+        """Give (words behind the first, names, found by the loose key, all words count) for each name of several words.
 
         `words` are those of a run that count. Modifiers in the middle may be left out, but not at the ends. The search
         ends at the first word that stands in no name with the first one.
         """
         strict_names, loose_names, pairs = self._index.strict.get, self._index.loose.get, self._index.pairs
         strict, core, loose = words[start][2:5]
-        names = strict_names(strict)
-        found = [] if names is None else [(0, names, False, True)]
+        found: list[tuple[int, tuple[int, ...], bool, bool]] = []
         from_content, whole, anchor = core != 0, True, loose
         for reach in range(1, min(_MAX_WORDS, len(words) - start)):
             word = words[start + reach]
@@ -515,10 +518,13 @@ class Recognizer:
 
     def _partners(self, reading: _Reading, place: int, others: Iterable[int]) -> set[int]:
         """Give the words that may stand in one name with a word."""
-        facts, pairs = reading.facts, self._index.pairs
-        own = facts[place].loose
-        keys = ((other, facts[other].loose) for other in others)
-        return {other for other, key in keys if not (own and key) or own + key in pairs}
+        own, facts = reading.facts[place], reading.facts
+        return {other for other in others if self._may_share_name(own, facts[other])}
+
+    def _may_share_name(self, word: Word, other: Word) -> bool:
+        """Tell whether two words stand in one name; words of degree and measurement stand beside any."""
+        own, key = word.loose, other.loose
+        return not (own and key) or own + key in self._index.pairs
 
     def _share(
         self,

@@ -30,8 +30,9 @@ _STATED = frozenset(
     "is are was were has have had been also both first noted seen diagnosed found identified reported present "
     "known documented observed described recognised recorded confirmed detected".split()
 )
-_MALE = re.compile(r"\b(?:male|boy|son|gentleman|man|mr|master|he|his)\b", re.IGNORECASE)
-_FEMALE = re.compile(r"\b(?:female|girl|daughter|lady|woman|mrs|miss|ms|she|her)\b", re.IGNORECASE)
+_MALE = frozenset({"male", "boy", "son", "gentleman", "man", "mr", "master", "he", "his"})
+_FEMALE = frozenset({"female", "girl", "daughter", "lady", "woman", "mrs", "miss", "ms", "she", "her"})
+_WORD = re.compile(r"\w+")
 _TO_PARENTS = re.compile(r"\b(?:parents? of|dear mr and mrs|dear mr & mrs|dear parents)\b", re.IGNORECASE)
 _YOU = re.compile(r"\byou(?:r|rself)?\b")
 _MANY = (
@@ -67,8 +68,8 @@ def find_subject(text: str, *, letter: bool) -> Subject:
 
 def _gender(text: str) -> str | None:
     """Tell from a text's beginning whether it speaks of him or of her, where that is clear."""
-    male = len(_MALE.findall(text, 0, _INTRODUCTION))
-    female = len(_FEMALE.findall(text, 0, _INTRODUCTION))
+    words = _WORD.findall(text[:_INTRODUCTION].lower())
+    male, female = sum(word in _MALE for word in words), sum(word in _FEMALE for word in words)
     if male == female:
         return None
     return "male" if male > female else "female"
