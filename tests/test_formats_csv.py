@@ -29,6 +29,13 @@ def test_csv_has_a_row_for_each_place_that_supports_a_term(report: Report) -> No
     assert [row["certainty"] for row in rows[:4]] == ["certain", "uncertain", "certain", "certain"]
 
 
+def test_csv_keeps_a_term_that_a_person_added_without_a_place(report: Report) -> None:
+    added = replace(report.features[0], evidence=(), needs_review=False)
+    [row] = _rows(csv.render([replace(report, features=(added,))]))
+    assert (row["hpo_id"], row["needs_review"]) == (added.hpo_id, "no")
+    assert (row["start"], row["text"], row["rule"]) == ("", "", "")
+
+
 def test_csv_mark_for_spreadsheets_is_optional(report: Report) -> None:
     assert csv.render([report], bom=True) == "\ufeff" + csv.render([report])
 

@@ -72,3 +72,10 @@ def test_omop_numbers_rows_through_all_notes(report: Report) -> None:
     assert [int(row["note_nlp_id"]) for row in rows] == list(range(1, 13))
     assert {row["note_id"] for row in rows} == {"letter-1", "letter-2"}
     assert tuple(rows[0]) == omop.COLUMNS
+
+
+def test_omop_keeps_a_term_that_a_person_added_without_a_place(report: Report) -> None:
+    added = replace(report.features[0], evidence=(), needs_review=False)
+    [row] = omop.rows(replace(report, features=(added,)), nlp_datetime=datetime(2026, 1, 2, tzinfo=UTC))
+    assert (row["offset"], row["lexical_variant"]) == (None, added.label)
+    assert f"hpo={added.hpo_id}" in str(row["term_modifiers"])

@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-from phenoextract.types import Confirmation, Report, Status
+from phenoextract.types import Annotation, Confirmation, Report, Status
 
 COLUMNS = (
     "doc_id",
@@ -67,15 +67,15 @@ def _reviewed(confirmation: Confirmation) -> dict[str, str | int | float]:
 
 
 def rows(report: Report) -> Iterator[dict[str, str | int | float]]:
-    """Give a report's rows; columns that are empty are left out."""
+    """Give a report's rows; columns that are empty are left out.
+
+    A feature that a person added without pointing at the letter has one row, without a place.
+    """
     for feature in report.features:
-        for annotation in (report.annotations[index] for index in feature.evidence):
+        evidence: list[Annotation | None] = [report.annotations[index] for index in feature.evidence]
+        for annotation in evidence or [None]:
             yield {
                 "doc_id": harmless(report.id),
-                "start": annotation.start,
-                "end": annotation.end,
-                "text": harmless(annotation.text),
-                "section": harmless(annotation.section),
                 "hpo_id": feature.hpo_id,
                 "hpo_label": harmless(feature.label),
                 "polarity": "absent" if feature.status is Status.ABSENT else "present",
@@ -83,15 +83,26 @@ def rows(report: Report) -> Iterator[dict[str, str | int | float]]:
                 "certainty": "uncertain" if feature.status is Status.UNCERTAIN else "certain",
                 "onset": feature.onset or "",
                 "severity": feature.severity or "",
-                "confidence": annotation.confidence,
-                "rule": annotation.method.value if annotation.method else "",
+                "confidence": feature.confidence,
                 "hpo_version": report.provenance.hpo_release,
                 "service_version": report.provenance.version,
                 "status": feature.status.value,
                 "modifiers": " ".join(feature.modifiers),
-                "needs_review": "yes" if annotation.needs_review else "no",
-                "review_reason": harmless(annotation.review_reason or ""),
-            }
+                "needs_review": "yes" if feature.needs_review else "no",
+            } | (_place(annotation) if annotation else {})
+
+
+def _place(annotation: Annotation) -> dict[str, str | int | float]:
+    return {
+        "start": annotation.start,
+        "end": annotation.end,
+        "text": harmless(annotation.text),
+        "section": harmless(annotation.section),
+        "confidence": annotation.confidence,
+        "rule": annotation.method.value if annotation.method else "",
+        "needs_review": "yes" if annotation.needs_review else "no",
+        "review_reason": harmless(annotation.review_reason or ""),
+    }
 
 
 def harmless(cell: str) -> str:

@@ -44,20 +44,22 @@ def rows(
     """Give the rows of one note, whose note_id is the report's id.
 
     `note_nlp_id` counts from `first_id`; `concepts` maps HPO ids to OMOP concept ids; `nlp_datetime` needs a time
-    zone and is stored in UTC. `offset` counts code points from 0. `snippet` and `term_temporal` are always null.
+    zone and is stored in UTC. `offset` counts code points from 0. `snippet` and `term_temporal` are always null. A
+    feature that a person added without pointing at the letter has one row without an offset, its label for words.
     """
     ids = count(first_id)
     when = nlp_datetime.astimezone(UTC)
     system = f"phenoextract {report.provenance.version}; HPO {report.provenance.hpo_release}"
     for feature in report.features:
-        for annotation in (report.annotations[index] for index in feature.evidence):
+        evidence: list[Annotation | None] = [report.annotations[index] for index in feature.evidence]
+        for annotation in evidence or [None]:
             yield {
                 "note_nlp_id": next(ids),
                 "note_id": report.id,
                 "section_concept_id": _NO_CONCEPT,
                 "snippet": None,
-                "offset": str(annotation.start),
-                "lexical_variant": annotation.text[:_LONGEST_VARIANT],
+                "offset": str(annotation.start) if annotation else None,
+                "lexical_variant": (annotation.text if annotation else feature.label)[:_LONGEST_VARIANT],
                 "note_nlp_concept_id": concepts.get(feature.hpo_id, _NO_CONCEPT),
                 "note_nlp_source_concept_id": _NO_CONCEPT,
                 "nlp_system": system[:_LONGEST_SYSTEM],
@@ -85,7 +87,7 @@ def render(
     return out.getvalue()
 
 
-def _modifiers(feature: Feature, annotation: Annotation) -> str:
+def _modifiers(feature: Feature, annotation: Annotation | None) -> str:
     said = {
         "hpo": feature.hpo_id,
         "negated": "yes" if feature.status is Status.ABSENT else "no",
@@ -93,7 +95,7 @@ def _modifiers(feature: Feature, annotation: Annotation) -> str:
         "certainty": "uncertain" if feature.status is Status.UNCERTAIN else "undef",
         "conditional": "false",
         "review": "yes" if feature.needs_review else "no",
-        "section": annotation.section,
+        "section": annotation.section if annotation else None,
         "severity": feature.severity,
         "onset": feature.onset,
     }
