@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ STATUS_WORDS = {
 MAX_ALTERNATIVES = 5
 MAX_CHILDREN = 6
 _CONTEXT_CHARS = 90
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +128,14 @@ def next_undecided(cards: Sequence[Card], after: str | None) -> str | None:
 
 
 def quote(letter: str, start: int, end: int, why: str = "") -> Quote:
-    """Give a stretch of the letter with the rest of its line around it, shortened."""
-    line_start = letter.rfind("\n", 0, start) + 1
-    line_end = letter.find("\n", end)
-    line_end = len(letter) if line_end < 0 else line_end
-    first = max(line_start, start - _CONTEXT_CHARS)
-    last = min(line_end, end + _CONTEXT_CHARS)
-    before, after = letter[first:start].lstrip(), letter[end:last].rstrip()
+    """Give a stretch of the letter with what stands around it in its paragraph, shortened."""
+    first, last = max(0, start - _CONTEXT_CHARS), min(len(letter), end + _CONTEXT_CHARS)
+    *cut_before, before = _BLANK_LINE.split(letter[first:start])
+    after, *cut_after = _BLANK_LINE.split(letter[end:last])
     return Quote(
-        before=printable(("… " if first > line_start else "") + before),
+        before=printable(("… " if first and not cut_before else "") + before.lstrip()),
         text=printable(letter[start:end]),
-        after=printable(after + (" …" if last < line_end else "")),
+        after=printable(after.rstrip() + (" …" if last < len(letter) and not cut_after else "")),
         why=printable(why),
     )
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict
 
+from phenoextract.ontology import Term
 from phenoextract.types import Status
 from phenoextract_api import requests
 from phenoextract_api.admission import PageRoute
@@ -296,13 +297,23 @@ def _choose(request: Request, provided: Services, asked: TestRequest, form: Deci
         card=card,
         q=form.q,
         add=form,
-        lists=(
+        lists=_each_once(
             ("Found", list(terms(ontology, hits))),
             ("Other meanings of these words", card.alternatives if card else ()),
             ("More general", card.parents if card else ()),
             ("More specific", list(terms(ontology, children))),
         ),
     )
+
+
+def _each_once(*lists: tuple[str, Sequence[Term]]) -> list[tuple[str, list[Term]]]:
+    """Give lists of terms without those that an earlier list has."""
+    seen: set[str] = set()
+    kept = []
+    for heading, found in lists:
+        kept.append((heading, [term for term in found if term.id not in seen]))
+        seen |= {term.id for term in found}
+    return kept
 
 
 def _summary(

@@ -174,6 +174,7 @@ function openList(field, hits) {
   list.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
   list.addEventListener("click", (event) => pick(field, event.target.closest("[role=option]")));
   field.after(list);
+  list.scrollIntoView({ block: "nearest" });
   field.setAttribute("role", "combobox");
   field.setAttribute("aria-autocomplete", "list");
   field.setAttribute("aria-controls", list.id);

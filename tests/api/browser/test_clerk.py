@@ -157,7 +157,7 @@ def test_shortcuts_do_nothing_once_they_are_switched_off(serve: Serve, open_page
     page.keyboard.press("j")
     expect(card).to_be_focused()
     assert undecided(page) == before
-    tab_to(page, "Accept Autistic behavior")
+    tab_to(page, "Accept as uncertain Autistic behavior")
     page.keyboard.press("Enter")
     wait_for(page, "accepted Autistic behavior")
 
@@ -166,7 +166,7 @@ def test_the_essentials_work_without_javascript(serve: Serve, open_page: Open) -
     page = open_page(serve(), java_script_enabled=False)
     page.get_by_role("button", name="Review this letter").click()
     before = undecided(page)
-    page.get_by_role("button", name="Accept Autistic behavior").click()
+    page.get_by_role("button", name="Accept as uncertain Autistic behavior").click()
     assert undecided(page) == before - 1
     assert page.url.endswith("#f2"), "the browser is led to the next undecided suggestion"
     page.get_by_role("button", name="Reject Seizure").click()
@@ -194,7 +194,9 @@ def test_the_essentials_work_without_javascript(serve: Serve, open_page: Open) -
 
 
 def test_words_are_selected_by_code_points(serve: Serve, open_page: Open, tmp_path: Path) -> None:
-    letter = "Dear \U0001f600 colleague\r\n\r\nCafe\u0301 visit.\r\nShe is <b>clumsy</b> \U0001f9d1\u200d\U0001f33e & merry."
+    letter = (
+        "Dear \U0001f600 colleague\r\n\r\nCafe\u0301 visit.\r\nShe is <b>clumsy</b> \U0001f9d1\u200d\U0001f33e & merry."
+    )
     path = tmp_path / "letter.txt"
     path.write_bytes(letter.encode())
     address = serve()
