@@ -76,7 +76,8 @@ def _classify(gap: str) -> int:
     if ";" in gap or "|" in gap or gap.count("\t") > 1:
         return Gap.HARD
     if "." in gap or "!" in gap or "?" in gap:
-        return Gap.SENTENCE if gap[-1].isspace() or gap[-1] in "\"'”’([" else Gap.SOFT
+        ends = gap[-1].isspace() or gap[-1] in "\"'”’([" or (gap[0] == "." and gap.endswith(" ?"))  # ". ?Scoliosis"
+        return Gap.SENTENCE if ends else Gap.HARD if "?" in gap else Gap.SOFT
     if ":" in gap:
         return Gap.LABEL
     if any(mark in gap for mark in ",()[]/&+—–") or " - " in gap:
