@@ -33,13 +33,13 @@ def main() -> None:
         server, url = start(Path(folder), chosen.workers)
         try:
             measure(url, texts, chosen.clients, WARM_UP)
-            before = memory(server.pid)
+            before, idle = memory(server.pid), processor(server.pid)
             started = time.perf_counter()
             first, faults = measure(url, texts, chosen.clients, chosen.letters // 2)
             middle = memory(server.pid)
             second, more = measure(url, texts, chosen.clients, chosen.letters // 2)
             seconds = time.perf_counter() - started
-            after = memory(server.pid)
+            after, busy = memory(server.pid), processor(server.pid)
         finally:
             server.terminate()
             server.wait(60)
@@ -48,6 +48,7 @@ def main() -> None:
     print(f"{len(taken) / seconds:.0f} letters/s; errors: {faults + more}")
     for share in (0.5, 0.95, 0.99):
         print(f"{share:.0%} within {taken[int(share * len(taken)) - 1] * 1000:.0f} ms")
+    print(f"{(busy - idle) / len(taken) * 1000:.1f} ms of processor time a letter, in the service")
     print(f"memory (proportional): {before:.0f} MB before, {middle:.0f} MB at half, {after:.0f} MB at the end")
 
 
@@ -98,12 +99,21 @@ def measure(url: str, texts: list[str], clients: int, letters: int) -> tuple[lis
 
 def memory(process: int) -> float:
     """Give the proportional set size in MB of a process and its children (Linux)."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text("utf-8").split()
     kilobytes = 0
-    for one in [str(process), *children]:
+    for one in family(process):
         said = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text("utf-8"), re.MULTILINE)
         kilobytes += int(said.group(1)) if said else 0
     return kilobytes / 1024
+
+
+def processor(process: int) -> float:
+    """Give the seconds of processor time that a process and its children have used (Linux)."""
+    fields = [Path(f"/proc/{one}/stat").read_text("utf-8").rpartition(")")[2].split() for one in family(process)]
+    return sum(int(field) for one in fields for field in one[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+def family(process: int) -> list[str]:
+    return [str(process), *Path(f"/proc/{process}/task/{process}/children").read_text("utf-8").split()]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -39,6 +40,7 @@ def roles_named(names: Iterable[object]) -> frozenset[Role]:
     return frozenset(role for role in Role if role.value in given)
 
 
+@lru_cache(maxsize=1)
 def local_actor() -> Actor:
     """Give the user of this machine, who has every role."""
     try:

@@ -77,7 +77,7 @@ def test_schemathesis_finds_no_failure(
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-    def check(case: schemathesis.Case) -> None:
+    def check(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS, headers=headers)
 
     check()
