@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, islice
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from phenoextract.assertion import decide, is_letter
 from phenoextract.encoder import Encoder, OnnxEncoder, encoder_digest, encoder_path
 from phenoextract.errors import ArtefactMismatch, ConfigError, DocumentTooLong
@@ -155,5 +157,7 @@ def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extr
     compiled = load_index(index)
     extractor = Extractor(compiled, config, _encoder(compiled) if (config or ExtractConfig()).encoder else None)
     gc.collect()
+    # on matrices as small as ours more threads cost more than they give, and processes share the cores
+    threadpool_limits(limits=1, user_api="blas")
     gc.freeze()  # the index lives as long as the process: the collector need not walk it again and again
     return extractor
