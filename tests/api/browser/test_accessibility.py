@@ -55,6 +55,7 @@ def test_axe_finds_nothing_on_any_page(serve: Serve, open_page: Open, plain: boo
 
     page.goto(f"{address}/example")
     page.get_by_role("button", name="Review this letter").click()
+    page.wait_for_url("**/requests/*")
     review = page.url
     check(page)
     open_everything(page)
@@ -114,7 +115,7 @@ def test_axe_finds_nothing_on_the_sign_in_page(serve: Serve, open_page: Open) ->
 def test_what_has_the_focus_is_never_covered(serve: Serve, open_page: Open) -> None:
     page = open_page(serve(), viewport={"width": 1280, "height": 600})
     page.get_by_role("button", name="Review this letter").click()
-    page.wait_for_load_state()
+    page.wait_for_url("**/requests/*")
     for _ in range(page.locator(".card").count()):
         page.keyboard.press("j")
         seen = page.evaluate(
@@ -172,6 +173,7 @@ def test_pictures_of_the_documentation(serve: Serve, open_page: Open, request: p
     picture("letter-in")
     page.goto(f"{address}/example")
     page.get_by_role("button", name="Review this letter").click()
+    page.wait_for_url("**/requests/*")
     review = page.url
     page.get_by_role("button", name="Accept as uncertain Autistic behavior").click()
     expect(page.locator("#said")).to_contain_text("accepted Autistic behavior")

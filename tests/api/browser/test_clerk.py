@@ -145,6 +145,7 @@ def test_a_clerk_does_the_whole_job_by_keyboard_alone(
 def test_shortcuts_do_nothing_once_they_are_switched_off(serve: Serve, open_page: Open) -> None:
     page = open_page(serve())
     page.get_by_role("button", name="Review this letter").click()
+    page.wait_for_url("**/requests/*")
     page.keyboard.press("?")
     tab_to(page, "Turn shortcuts off")
     page.keyboard.press("Enter")
@@ -165,6 +166,7 @@ def test_shortcuts_do_nothing_once_they_are_switched_off(serve: Serve, open_page
 def test_the_essentials_work_without_javascript(serve: Serve, open_page: Open) -> None:
     page = open_page(serve(), java_script_enabled=False)
     page.get_by_role("button", name="Review this letter").click()
+    page.wait_for_url("**/requests/*")
     before = undecided(page)
     page.get_by_role("button", name="Accept as uncertain Autistic behavior").click()
     assert undecided(page) == before - 1
@@ -204,6 +206,7 @@ def test_words_are_selected_by_code_points(serve: Serve, open_page: Open, tmp_pa
     page.set_input_files("#file", path)
     page.fill("#patient_ref", "P-7")
     page.get_by_role("button", name="Start the review").click()
+    page.wait_for_url("**/requests/*")
     page.evaluate(
         """() => {
             const node = [...document.querySelectorAll('[data-start]')].map((piece) => piece.firstChild)
@@ -225,6 +228,7 @@ def test_words_are_selected_by_code_points(serve: Serve, open_page: Open, tmp_pa
 def test_a_lost_server_is_said_and_loses_nothing(serve: Serve, open_page: Open) -> None:
     page = open_page(serve())
     page.get_by_role("button", name="Review this letter").click()
+    page.wait_for_url("**/requests/*")
     page.locator("#request-note").fill("half a note")
     page.route("**/decisions", lambda route: route.abort())
     page.locator(".card").first.focus()
@@ -239,6 +243,7 @@ def test_a_lost_server_is_said_and_loses_nothing(serve: Serve, open_page: Open) 
 def test_a_stale_decision_is_shown_in_place(serve: Serve, open_page: Open) -> None:
     page = open_page(serve())
     page.get_by_role("button", name="Review this letter").click()
+    page.wait_for_url("**/requests/*")
     other = page.context.new_page()
     other.goto(page.url)
     other.locator(".card").first.focus()
