@@ -15,6 +15,7 @@ run: $(INDEX)
 	@mkdir -p out
 	@$(BIN)/phenoextract extract $(LETTERS) --html out/letters.html
 	@echo "The same with highlights: out/letters.html"
+	@echo "To review a letter in a browser: $(BIN)/phenoextract serve"
 
 test: $(INDEX)
 	$(BIN)/python -m pytest

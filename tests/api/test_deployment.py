@@ -69,6 +69,12 @@ def test_deployment_page_names_only_commands_that_exist() -> None:
     assert tried >= 4
 
 
+def test_deployment_architecture_names_every_file_of_the_service() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for path in (ROOT / "api" / "phenoextract_api").glob("[a-z]*"):
+        assert f"`{path.name}{'/' if path.is_dir() else ''}`" in page, path.name
+
+
 def test_deployment_compose_and_dockerfile_agree(compose: dict[str, Any]) -> None:
     services = compose["services"]
     port = SETTINGS["PHENOEXTRACT_PORT"].default
