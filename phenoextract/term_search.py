@@ -60,13 +60,13 @@ class TermSearch:
         self._ontology = ontology
         entries = _entries(ontology, names)
         self._entries = sorted(entries, key=lambda e: (e.name != ontology.label(e.hpo_id), len(e.name), e.name))
-        forms = [" ".join(_words(entry.name)) for entry in self._entries]
-        whole = sorted((form, place) for place, form in enumerate(forms))
+        forms = [_words(entry.name) for entry in self._entries]
+        whole = sorted((_plain(words), place) for place, words in enumerate(forms))
         self._whole = [form for form, _ in whole]
         self._whole_places = [place for _, place in whole]
         holders: dict[str, set[int]] = {}
-        for place, form in enumerate(forms):
-            for word in form.split():
+        for place, words in enumerate(forms):
+            for word in words:
                 holders.setdefault(word, set()).add(place)
         for word in list(holders):
             holders.setdefault(plain_form(word), set()).update(holders[word])
@@ -98,7 +98,7 @@ class TermSearch:
         words = _words(query)
         if not words:
             return
-        typed = " ".join(words)
+        typed = _plain(words)
         first, last = bisect_left(self._whole, typed), bisect_left(self._whole, typed + _LAST)
         same = bisect_left(self._whole, typed + "\0")
         places: Iterable[int] = chain(
@@ -143,6 +143,16 @@ class TermSearch:
 
 def _words(text: str) -> list[str]:
     return [_folded(word) for word in _WORD.findall(text)]
+
+
+def _plain(words: Iterable[str]) -> str:
+    """Join words in their American singular, so that British and American spellings are the same whole."""
+    return " ".join(map(_plain_word, words))
+
+
+@lru_cache(maxsize=50_000)
+def _plain_word(word: str) -> str:
+    return plain_form(word)
 
 
 @lru_cache(maxsize=50_000)
