@@ -253,27 +253,36 @@ class Recognizer:
 
         Two of their words stand together in some name, and hits lie inside them or outside.
         """
-        shape, words, pairs = reading.shape, reading.tokens.words, self._index.pairs
-        keys = [fact.loose for fact in reading.facts]
+        shape, words = reading.shape, reading.tokens.words
         whole = {piece for hit in hits for piece in hit.pieces}
-        begins = dict(whole)
-        inner = {place for first, last in whole for place in range(first + 1, last + 1)}
+        ends = {place: last for first, last in whole for place in range(first, last + 1)}
+        inner = ends.keys() - {first for first, _ in whole}
         for run in _PROSE.finditer(shape):
-            end = run.end()
-            for first in range(run.start(), end):
-                if first in inner or shape[first] & _KIND not in _ENDS or not words[first].isalpha():
+            linked = self._first_links(reading, *run.span())
+            for first, link in zip(range(*run.span()), linked, strict=True):
+                limit = min(run.end(), first + _MAX_PHRASE)
+                if link >= limit or first in inner or shape[first] & _KIND not in _ENDS or not words[first].isalpha():
                     continue
-                linked = False
-                seen: list[int] = []
-                place, limit = first, min(end, first + _MAX_PHRASE)
-                while place < limit:
-                    last = begins.get(place, place)
-                    for key in filter(None, keys[place : last + 1]):
-                        linked = linked or any(key + other in pairs for other in seen)
-                        seen.append(key)
-                    if linked and last > first and shape[last] & _KIND in _ENDS and (first, last) not in whole:
+                while link < limit:
+                    last = ends.get(link, link)
+                    if shape[last] & _KIND in _ENDS and (first, last) not in whole:
                         yield first, last
-                    place = last + 1
+                    link = last + 1
+
+    def _first_links(self, reading: _Reading, begin: int, end: int) -> list[int]:
+        """Give for each word of a run where the first two words from it on end that stand together in some name."""
+        facts, pairs = reading.facts, self._index.pairs
+        found, nearest = [], end
+        for place in range(end - 1, begin - 1, -1):
+            key = facts[place].loose
+            if key:
+                for other in range(place + 1, min(nearest, place + _MAX_PHRASE)):
+                    partner = facts[other].loose
+                    if partner and key + partner in pairs:
+                        nearest = other
+                        break
+            found.append(nearest)
+        return found[::-1]
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
@@ -473,7 +482,7 @@ class Recognizer:
     def _stack(self, reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
         """Find names that an adjective makes with a noun behind another one: "small low-set ears"."""
         facts, shape = reading.facts, reading.shape
-        covered = {place for hit in hits for first, last in hit.pieces for place in range(first, last + 1)}
+        covered = {place for hit in hits for place in _places(hit)}
         found = []
         for hit in hits:
             first, last = hit.pieces[0]
@@ -564,18 +573,19 @@ class Recognizer:
             reading = self._read(clause.tokens)
             found = self._scan(reading)
             for hit in self._choose(found + self._coordinate(reading, found)):
-                read = {place for first, last in hit.pieces for place in range(first, last + 1)}
+                read = set(_places(hit))
                 if clause.numbers <= read:
                     numbered.append(hit._replace(pieces=_runs(sorted({clause.places[place] for place in read}))))
         if not numbered:
             return hits
-        return [hit for hit in hits if not any(self._specifies(other, hit) for other in numbered)] + numbered
-
-    def _specifies(self, hit: _Hit, other: _Hit) -> bool:
-        """Tell whether a hit reads words of another one as the same or a more specific term."""
-        shared = any(a <= last and first <= b for a, b in hit.pieces for first, last in other.pieces)
-        own, general = hit.candidates[0].hpo_id, other.candidates[0].hpo_id
-        return shared and (own == general or general in self._index.ontology.ancestors(own))
+        said: dict[int, set[str]] = {}  # word -> the terms read there, and all above them
+        for hit in numbered:
+            term = hit.candidates[0].hpo_id
+            for place in _places(hit):
+                said.setdefault(place, set()).update((term, *self._index.ontology.ancestors(term)))
+        return [
+            hit for hit in hits if not any(hit.candidates[0].hpo_id in said.get(place, ()) for place in _places(hit))
+        ] + numbered
 
     def _contradicts(self, hit: _Hit, own: Sequence[int], covered: Mapping[int, _Hit]) -> bool:
         """Tell whether words that a hit does not share belong to a wider hit, or to one of an unrelated term."""
@@ -599,13 +609,9 @@ class Recognizer:
         for place, word in enumerate(tokens.words):
             if word in uses:
                 uses[word].append(place)
-        concerned = {
-            short
-            for short, begin, place in brackets
-            if not by_end.keys().isdisjoint(range(begin, place))
-            or not single.isdisjoint(uses[short])
-            or not single.isdisjoint(uses[short + "s"])
-        }
+        used = {short: sorted(uses[short] + uses[short + "s"]) for short in {short for short, _, _ in brackets}}
+        concerned = {short for short, places in used.items() if not single.isdisjoint(places)}
+        concerned |= {short for short, begin, place in brackets if not by_end.keys().isdisjoint(range(begin, place))}
         added: list[_Hit] = []
         redefined: set[int] = set()
         for short, begin, place in brackets:
@@ -613,15 +619,14 @@ class Recognizer:
             if long_first is None:
                 continue
             concerned.discard(short)  # the first definition counts
-            used = sorted(uses[short] + uses[short + "s"])
-            redefined.update(used)
+            redefined.update(used[short])
             hit = by_end.get(place - 1)
             if hit is not None and abs(hit.pieces[0][0] - begin - long_first) <= 1:
                 best = hit.candidates[0]
                 candidate = Candidate(
                     best.hpo_id, best.label, min(best.score, 0.9), Method.ABBREVIATION, best.synonym, best.scope
                 )
-                added += [_Hit(((use, use),), 101, (candidate,)) for use in used if use != place]
+                added += [_Hit(((use, use),), 101, (candidate,)) for use in used[short] if use != place]
         hits[:] = [h for h in hits if h.pieces[0][0] != h.pieces[-1][1] or h.pieces[0][0] not in redefined]
         return added
 
@@ -724,6 +729,11 @@ def _within(hit: _Hit, places: range) -> bool:
     return any(first <= places[-1] and places[0] <= last for first, last in hit.pieces)
 
 
+def _places(hit: _Hit) -> list[int]:
+    """Give the words of a hit's pieces."""
+    return [place for first, last in hit.pieces for place in range(first, last + 1)]
+
+
 def _repeats(hit: _Hit, whole: set[tuple[Piece, str]]) -> bool:
     """Tell whether a coordinated hit says what one of its pieces says by itself."""
     return len(hit.pieces) > 1 and any((piece, hit.candidates[0].hpo_id) in whole for piece in hit.pieces)
@@ -743,7 +753,7 @@ def _runs(places: Sequence[int]) -> tuple[Piece, ...]:
 def _in_order(hit: _Hit, tokens: Tokens) -> bool:
     """Tell whether the pieces of a coordinated hit stand in the order of the name that they make."""
     own = [normalise(word) for word in tokenise(hit.candidates[0].synonym).words]
-    written = [normalise(tokens.words[place]) for first, last in hit.pieces for place in range(first, last + 1)]
+    written = [normalise(tokens.words[place]) for place in _places(hit)]
     places = [own.index(word) for word in written if word in own]
     return places == sorted(places)
 

@@ -62,6 +62,7 @@ _ABBREVIATED = frozenset(
     "lt".split()
 )
 _BREAK = re.compile(bytes((ord("["), Gap.HARD, Gap.SENTENCE, ord("]"))))
+_MAX_JOINED = 60  # letters of a word that a prefix is joined to
 _SPOKEN = frozenset({"new", "New", "full", "Full"})  # words with which dictated punctuation begins
 
 
@@ -124,7 +125,12 @@ def _join_prefixes(parts: list[str]) -> None:
     """Join a prefix, its hyphen and its word into one word, in a list of gaps and words in turn."""
     joined = False
     for place in range(len(parts) - 3, 1, -2):
-        if parts[place] == "-" and parts[place - 1].lower() in _PREFIXES and parts[place + 1][0].islower():
+        if (
+            parts[place] == "-"
+            and parts[place - 1].lower() in _PREFIXES
+            and parts[place + 1][0].islower()
+            and len(parts[place + 1]) < _MAX_JOINED
+        ):
             parts[place - 1] = f"{parts[place - 1]}-{parts[place + 1]}"
             parts[place] = parts[place + 1] = ""
             joined = True

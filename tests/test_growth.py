@@ -1,0 +1,53 @@
+"""Coding takes time in proportion to the text, however monotonous the text is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from phenoextract import Extractor
+
+SHORT, LONG = 3_000, 30_000  # code points
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "hypotonia ",
+        "hypotonia, ",
+        "hypotonia and ",
+        "mild ",
+        "short ",
+        "short 4th and 5th metacarpals, ",
+        "axial and appendicular ",
+        "no seizures ",
+        "no ",
+        "his mother has ",
+        "unlikely hypotonia or ",
+        "VSD ",
+        "(ABC) ",
+        "global developmental delay (GLD) GLD. ",
+        "wobbly ",
+        "non-",
+        "non-verbal, ",
+        "a line\n",
+        "Family history:\n\nmother ",
+        "2nd and 3rd toes, ",
+        "EXAM: Heart: normal. ",
+        "? ",
+        "(",
+    ],
+)
+def test_time_grows_no_faster_than_the_text(toy_extractor: Extractor, part: str) -> None:
+    def seconds(length: int) -> float:
+        text = (part * length)[:length]
+        taken = []
+        for _ in range(3):  # the best of three: a busy machine must not fail this
+            begin = time.process_time()
+            toy_extractor(text)
+            taken.append(time.process_time() - begin)
+        return min(taken)
+
+    # linear time gives about 10, quadratic time 100
+    assert seconds(LONG) < 30 * max(seconds(SHORT), 0.002)
