@@ -16,6 +16,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 import pyarrow as pa
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col
@@ -117,6 +118,8 @@ def run(
         return Summary(rows, done.where("id IS NOT NULL").groupBy("id").count().where("count > 1").count())
     except PySparkException as error:
         raise ConfigError(f"Spark: {str(error).splitlines()[0]}") from None
+    except Py4JJavaError as error:  # what pyspark has no name for, a damaged file among them
+        raise ConfigError(f"Spark: {str(error.java_exception.getMessage()).splitlines()[0]}") from None
 
 
 def _check_index(spark: SparkSession, out: str, digest: str) -> None:
