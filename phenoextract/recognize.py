@@ -72,6 +72,7 @@ _MAX_PHRASE = 8  # words
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
 # phrase, of one that has words of its own and lacks some, and of one that says more than the phrase.
 _HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS = 0.88, 0.92, 0.95
+_FITS = 0.6  # cosine under which no term fits a phrase that is known to name one
 _ALTERNATIVE = 0.3  # confidence of a term that is only like the one found
 _LIKENESS = 0.6  # confidence of a phrase that equals a name in meaning alone
 _NEXT = frozenset(kind | Gap.SPACE for kind in (_CONTENT, _MODIFIER))  # a word of a name with nothing before it
@@ -210,9 +211,9 @@ class Recognizer:
         return tuple(chosen.values())
 
     def _alike(self, phrase: str) -> list[Candidate]:
-        """Give the terms whose names are most like a phrase, if there is an encoder."""
+        """Give the terms whose names are most like a phrase, if there is an encoder and any of them fits."""
         found = self._likeness.terms(phrase, MAX_CANDIDATES) if self._likeness else []
-        return [self._by_likeness(position, cosine) for _, position, cosine in found]
+        return [self._by_likeness(position, cosine) for _, position, cosine in found if cosine >= _FITS]
 
     def _by_likeness(self, position: int, cosine: float) -> Candidate:
         name = self._index.names[position]
