@@ -89,7 +89,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
                 route.continue_()
 
         def listen(message: ConsoleMessage) -> None:
-            if message.type == "error" and "Failed to load resource: the server responded" not in message.text:
+            if message.type == "error" and not message.text.startswith("Failed to load resource"):
                 complaints.append(message.text)
 
         context.route("**/*", pass_on)
