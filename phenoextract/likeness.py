@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -54,9 +55,23 @@ class Likeness:
     def nearest(
         self, words: Sequence[str], keys: Sequence[int], pieces: Sequence[tuple[int, int]], least: float
     ) -> list[Near]:
-        """Give the name most like each piece, if it is alike enough; `keys` are the words' loose keys, 0 for none."""
-        if not pieces:
-            return []
+        """Give the name most like each piece, if it is alike enough; `keys` are the words' loose keys, 0 for none.
+
+        Pieces of the same words are looked at once, so that a text of much repetition costs little more than its parts.
+        """
+        same: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
+        for first, last in pieces:
+            same[tuple(words[first : last + 1])].append((first, last))
+        found = self._nearest(words, keys, [alike[0] for alike in same.values()], least) if same else []
+        return [
+            near._replace(piece=piece)
+            for near in found
+            for piece in same[tuple(words[near.piece[0] : near.piece[1] + 1])]
+        ]
+
+    def _nearest(
+        self, words: Sequence[str], keys: Sequence[int], pieces: Sequence[tuple[int, int]], least: float
+    ) -> list[Near]:
         flat = [word for first, last in pieces for word in words[first : last + 1]]
         self.learn(flat)
         rows_of, table = self._learnt
@@ -87,12 +102,17 @@ class Likeness:
         found = [] if number is None else self._vectors.neighbours[number].tolist()
         return [(self._terms[other], cosine / 127) for other, cosine in found if other >= 0]
 
+    @cache  # noqa: B019  # as long as the process lives, like the index itself
+    def _whole_table(self) -> NDArray[np.float32]:
+        return self._vectors.table.astype(np.float32)
+
     def terms(self, phrase: str, count: int) -> list[tuple[str, int, float]]:
         """Give the terms most like a phrase among all: id, the position of the nearest name, and cosine."""
         query = unit(self._encoder.encode([phrase]))[0]
-        cosines = (self._vectors.table @ query) / 127
+        cosines = self._whole_table() @ query / 127
         found: dict[str, tuple[str, int, float]] = {}
-        for position in np.argsort(-cosines)[:_NEAREST].tolist():
+        nearest = np.argpartition(-cosines, min(_NEAREST, len(cosines) - 1))[:_NEAREST]
+        for position in nearest[np.argsort(-cosines[nearest], kind="stable")].tolist():
             hpo_id = self._index.names[position].hpo_id
             found.setdefault(hpo_id, (hpo_id, position, float(cosines[position])))
         return list(found.values())[:count]

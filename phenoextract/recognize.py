@@ -204,7 +204,7 @@ class Recognizer:
         chosen: dict[str, Candidate] = {}
         for candidate in chain(
             *(hit.candidates for hit in whole),
-            self._alike(text),
+            self._neighbours(whole[0].candidates[0].hpo_id) if whole else self._alike(text),
             *(hit.candidates for hit in ranked),
         ):
             chosen.setdefault(candidate.hpo_id, candidate)
@@ -226,6 +226,10 @@ class Recognizer:
         pieces = list(self._phrases(reading, hits))
         words = [fold(word) for word in reading.tokens.words]
         near = likeness.nearest(words, [fact.loose for fact in reading.facts], pieces, _HOLDS_NAME)
+        at: dict[int, list[int]] = {}  # word -> the hits that have it
+        for number, hit in enumerate(hits):
+            for place in _places(hit):
+                at.setdefault(place, []).append(number)
         taken: set[int] = set()
         replaced: set[int] = set()
         added = []
@@ -236,7 +240,7 @@ class Recognizer:
                 continue
             candidate = self._by_likeness(found.name, found.cosine)
             above = self._index.ontology.ancestors(candidate.hpo_id)
-            inside = [number for number, hit in enumerate(hits) if _within(hit, places)]
+            inside = {number for place in places for number in at.get(place, ())}
             general = all(hits[number].candidates and hits[number].candidates[0].hpo_id in above for number in inside)
             if general and taken.isdisjoint(places):
                 taken.update(places)
@@ -723,11 +727,6 @@ def _misread(word: str, known: Mapping[str, int]) -> str | None:
 def _meanings(facts: Iterable[Word]) -> frozenset[int]:
     """Give the keys of the words that bear on meaning: of content by their class, of degree and side as they are."""
     return frozenset(fact.loose or (fact.strict if fact.kind == _MODIFIER else 0) for fact in facts) - {0}
-
-
-def _within(hit: _Hit, places: range) -> bool:
-    """Tell whether a hit has words among some places."""
-    return any(first <= places[-1] and places[0] <= last for first, last in hit.pieces)
 
 
 def _places(hit: _Hit) -> list[int]:
