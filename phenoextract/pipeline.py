@@ -60,7 +60,7 @@ class Extractor:
         self.ontology: Ontology = index.ontology
         self.names: Sequence[Name] = index.names
         self._recognise = Recognizer(index, nested=self.config.nested, likeness=self._likeness)
-        self._normal_findings = NormalFindings(index.ontology, self._recognise.link)
+        self._normal_findings = NormalFindings(index.ontology, self._recognise.named)
         self.provenance = Provenance(
             version=importlib.metadata.version("phenoextract"),
             hpo_release=index.manifest.hpo_release,

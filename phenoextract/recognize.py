@@ -194,21 +194,27 @@ class Recognizer:
         return [self._mention(tokens, hit) for hit in chosen]
 
     def link(self, text: str) -> tuple[Candidate, ...]:
-        """Give the terms that a phrase known to name a phenotype may mean: names of the whole, then of its parts."""
-        reading = self._read(tokenise(text))
+        """Give the terms that a phrase known to name a phenotype may mean.
+
+        Names of the whole come first, then those that are like it, then names of its parts.
+        """
+        reading, hits = self._hits_of(text)
+        counted = sum(fact.kind in _COUNTED for fact in reading.facts)
+        whole = [hit for hit in hits if hit.size > (counted - 1) * 100]
+        alike = self._neighbours(whole[0].candidates[0].hpo_id) if whole else self._alike(text)
+        named = (candidate for hit in hits for candidate in hit.candidates)
+        return _once(chain(*(hit.candidates for hit in whole), alike, named))
+
+    def named(self, text: str) -> tuple[Candidate, ...]:
+        """Give the terms that the lexicon has for a phrase: names of the whole, then of its parts."""
+        return _once(candidate for hit in self._hits_of(text)[1] for candidate in hit.candidates)
+
+    def _hits_of(self, phrase: str) -> tuple[_Reading, list[_Hit]]:
+        """Give all names found in a phrase, the longest first."""
+        reading = self._read(tokenise(phrase))
         hits = self._scan(reading)
         hits += self._coordinate(reading, hits)
-        counted = sum(fact.kind in _COUNTED for fact in reading.facts)
-        ranked = sorted(hits, key=lambda h: -h.size)
-        whole = [hit for hit in ranked if hit.size > (counted - 1) * 100]
-        chosen: dict[str, Candidate] = {}
-        for candidate in chain(
-            *(hit.candidates for hit in whole),
-            self._neighbours(whole[0].candidates[0].hpo_id) if whole else self._alike(text),
-            *(hit.candidates for hit in ranked),
-        ):
-            chosen.setdefault(candidate.hpo_id, candidate)
-        return tuple(chosen.values())
+        return reading, sorted(hits, key=lambda h: -h.size)
 
     def _alike(self, phrase: str) -> list[Candidate]:
         """Give the terms whose names are most like a phrase, if there is an encoder and any of them fits."""
@@ -732,6 +738,14 @@ def _meanings(facts: Iterable[Word]) -> frozenset[int]:
 def _places(hit: _Hit) -> list[int]:
     """Give the words of a hit's pieces."""
     return [place for first, last in hit.pieces for place in range(first, last + 1)]
+
+
+def _once(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Keep the first candidate of each term."""
+    chosen: dict[str, Candidate] = {}
+    for candidate in candidates:
+        chosen.setdefault(candidate.hpo_id, candidate)
+    return tuple(chosen.values())
 
 
 def _repeats(hit: _Hit, whole: set[tuple[Piece, str]]) -> bool:
