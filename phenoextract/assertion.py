@@ -312,7 +312,9 @@ def _uncertainty(sentence: Sentence, subject: Subject, first: int, last: int) ->
 def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:
     """Find the mark of a query: before the finding ("?scoliosis"), before its list, or right behind it ("VSD?")."""
     starts, ends, gaps = sentence.tokens.starts, sentence.tokens.ends, sentence.tokens.gaps
-    for place in range(first, max(sentence.begin, first - 12) - 1, -1):
+    begin = max(sentence.begin, first - 12)
+    nearby = sentence.text[ends[begin - 1] if begin else 0 : starts[first]]
+    for place in range(first, begin - 1, -1) if "?" in nearby else ():
         gap = sentence.gap(place)
         if "?" in gap and (place == first or not sentence.terminated(place, first, lists=False)):
             start = starts[place] - len(gap) + gap.rindex("?")

@@ -75,8 +75,8 @@ def listed(group: str, part: str) -> frozenset[str]:
 class Sentence:
     """One sentence of a text, words `begin` to `end`, with its cues.
 
-    `names` holds the word positions of recognised findings: a cue word inside one is no cue. All positions
-    are positions in the whole text's words.
+    `firsts` are the cues' first words, in order, and `names` holds the word positions of recognised findings: a
+    cue word inside one is no cue. All positions are positions in the whole text's words.
     """
 
     text: str
@@ -87,6 +87,7 @@ class Sentence:
     names: set[int]
     words: list[str]
     cues: list[CueHit]
+    firsts: list[int]
     vocabulary: frozenset[str]
     explanation: CueHit | None
 
@@ -136,7 +137,7 @@ class Sentence:
 
     def _cue_from(self, place: int) -> int:
         """Give the number of the first cue that begins at a position or behind it."""
-        return bisect_left(self.cues, place, key=lambda hit: hit.first)
+        return bisect_left(self.firsts, place)
 
     def list_to(self, place: int) -> int:
         """Give the last word of the list of findings that goes on from a word, over commas, "and" and "or"."""
@@ -200,7 +201,8 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
     behind = _find(_cue_table(behind=True), words, begin, names)
     cues = sorted([*ahead, *behind], key=lambda hit: hit.first)
     explanation = next((hit for hit in cues if hit.kind == "explanation.anywhere"), None)
-    return Sentence(text, tokens, begin, end, section, names, words, cues, frozenset(words), explanation)
+    firsts = [hit.first for hit in cues]
+    return Sentence(text, tokens, begin, end, section, names, words, cues, firsts, frozenset(words), explanation)
 
 
 def _find(table: dict[str, list[tuple[int, _Cues]]], words: list[str], begin: int, names: set[int]) -> list[CueHit]:
