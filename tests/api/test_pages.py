@@ -245,7 +245,7 @@ def test_a_correction_is_a_new_version_and_the_old_one_stays(client: TestClient,
         ({"patient_ref": "943 476 5919"}, "The patient reference is", "patient_ref"),
         ({"patient_ref": "9434765919"}, "NHS number", "patient_ref"),
         ({"test_code": "R29", "test_system": "https://example.org/other"}, "system of the test code", "test_code"),
-        ({"test_code": "not one word", "test_system": DIRECTORY}, "code without spaces", "test_code"),
+        ({"test_code": "not one word", "test_system": DIRECTORY}, "without spaces", "test_code"),
         ({"test_code": "R29"}, "Name the system of the test code", "test_code"),
     ],
 )
