@@ -1,9 +1,10 @@
 """Train the phrase encoder and write models/encoder: `python models/train/train.py` from the root of a checkout.
 
-The model is a table of vectors, one a word piece, each with a learned weight; a phrase is the sum of its pieces. The table starts from what all-MiniLM-L6-v2 (Apache-2.0) says of each piece by itself, reduced
-by principal components (the idea of Model2Vec), and is trained with InfoNCE: two phrases for one term attract, those
-of 383 other terms, siblings and parents among them, and names with a word missing repel. About ten minutes on two
-cores. The same index and seed give the same model on the same machine.
+The model is a table of vectors, one a word piece, each with a learned weight; a phrase is the sum of its pieces. The
+table starts from what all-MiniLM-L6-v2 (Apache-2.0) says of each piece by itself, reduced by principal components (the
+idea of Model2Vec), and is trained with InfoNCE: two phrases for one term attract, those of 383 other terms, siblings
+and parents among them, and names with a word missing repel. About ten minutes on two cores. The same index and seed
+give the same model on the same machine.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from phenoextract.formats import json as report_json
@@ -56,8 +57,8 @@ def confirm_one_after_the_other(store: Store, prefix: str) -> None:
         say("confirmed", key, request.summary.etag)
 
 
-JOBS = {"note": note, "confirm": confirm_one_after_the_other}
-children = []
+JOBS: dict[str, Callable[..., None]] = {"note": note, "confirm": confirm_one_after_the_other}
+children: list[int] = []
 for line in sys.stdin:
     job, *arguments = line.split()
     if job == "wait":

@@ -20,7 +20,7 @@ SEIZURE, TONIC_CLONIC, FOCAL, HYPOTONIA = "HP:0001250", "HP:0002069", "HP:000735
 
 
 def some_counts(documents: int, chance: float, seed: int = 1) -> list[Counts]:
-    generator = random.Random(seed)  # noqa: S311
+    generator = random.Random(seed)
     found = [sum(generator.random() < chance for _ in range(4)) for _ in range(documents)]
     return [Counts(n, 4, n, 4) for n in found]
 

@@ -25,29 +25,29 @@ LETTER = (
     ],
 )
 def test_what_a_perturbation_does(way: str, there: str) -> None:
-    assert there in PERTURBATIONS[way](LETTER, random.Random(1))  # noqa: S311
+    assert there in PERTURBATIONS[way](LETTER, random.Random(1))
 
 
 def test_line_wraps_break_lines_and_keep_words() -> None:
-    wrapped = PERTURBATIONS["line wraps"](LETTER, random.Random(1))  # noqa: S311
+    wrapped = PERTURBATIONS["line wraps"](LETTER, random.Random(1))
     assert max(map(len, wrapped.split("\n"))) <= 48
     assert wrapped.split() == LETTER.split()
 
 
 def test_white_space_keeps_words() -> None:
-    spaced = PERTURBATIONS["white space"](LETTER, random.Random(1))  # noqa: S311
+    spaced = PERTURBATIONS["white space"](LETTER, random.Random(1))
     assert spaced != LETTER and spaced.split() == LETTER.split()
 
 
 def test_names_change_and_nothing_else() -> None:
-    swapped = PERTURBATIONS["swapped names"](LETTER, random.Random(1))  # noqa: S311
+    swapped = PERTURBATIONS["swapped names"](LETTER, random.Random(1))
     assert "Featherstonehaugh" not in swapped and "Smith" not in swapped
     assert swapped.count("Dr ") == 1 and "has asthma.\n" in swapped
 
 
 def test_typing_errors_change_a_few_words() -> None:
     words = LETTER.split()
-    changed = PERTURBATIONS["typing errors"](LETTER * 20, random.Random(1)).split()  # noqa: S311
+    changed = PERTURBATIONS["typing errors"](LETTER * 20, random.Random(1)).split()
     assert len(changed) == len(words) * 20
     wrong = sum(a != b for a, b in zip(words * 20, changed, strict=True))
     assert 0.02 < wrong / len(changed) < 0.12
