@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import accumulate, chain, islice, pairwise
+from itertools import accumulate, chain, compress, islice, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -111,6 +111,9 @@ class Word(NamedTuple):
     longest: int = 0
     fuzzy: bool = False
     diseases: tuple[tuple[str, ...], ...] = ()
+
+
+_STRICT, _LOOSE = Word._fields.index("strict"), Word._fields.index("loose")
 
 
 class _Vocabulary(dict[str, Word]):
@@ -350,36 +353,41 @@ class Recognizer:
 
     def _scan(self, reading: _Reading) -> list[_Hit]:
         """Find names in contiguous words: the longest from each word on (with `nested`, all)."""
+        names_of, pairs = self._index.strict.get, self._index.pairs
+        strict = list(map(itemgetter(_STRICT), reading.facts))
+        loose_keys = list(map(itemgetter(_LOOSE), reading.facts))
         hits: list[_Hit] = []
         for run in _RUN.finditer(reading.shape):
-            places = reading.content(run.start(), run.end() - 1)
-            words = [reading.facts[place] for place in places]
-            alone = [self._index.strict.get(word.strict) for word in words]
-            behind = [self._may_share_name(word, other) for word, other in pairwise(words)]
-            for start, (place, own, goes_on) in enumerate(zip(places, alone, [*behind, False], strict=True)):
-                found = [] if own is None else [(0, own, False, True)]
+            places = list(compress(range(*run.span()), strict[run.start() : run.end()]))
+            keys = [loose_keys[place] for place in places]
+            linked = [not (own and key) or own + key in pairs for own, key in pairwise(keys)]
+            for start, (place, goes_on) in enumerate(zip(places, [*linked, False], strict=True)):
+                alone = names_of(strict[place])
+                if alone is None and not goes_on:
+                    continue
+                found = [] if alone is None else [(0, alone, False, True)]
                 if goes_on:
-                    found += self._names_from(words, start)
+                    found += self._names_from([reading.facts[other] for other in places[start : start + _MAX_WORDS]])
                 for reach, names, loose, whole in reversed(found):
-                    hit = self._contiguous(reading, (place, places[start + reach]), names, loose=loose, whole=whole)
+                    piece = place, places[start + reach]
+                    hit = self._contiguous(reading, piece, names, loose=loose, whole=whole)
                     if hit is not None:
                         hits.append(hit)
                         if not self._nested:
                             break
         return hits
 
-    def _names_from(self, words: Sequence[Word], start: int) -> list[tuple[int, tuple[int, ...], bool, bool]]:
+    def _names_from(self, words: Sequence[Word]) -> list[tuple[int, tuple[int, ...], bool, bool]]:
         """Give (words behind the first, names, found by the loose key, all words count) for each name of several words.
 
-        `words` are those of a run that count. Modifiers in the middle may be left out, but not at the ends. The search
-        ends at the first word that stands in no name with the first one.
+        `words` are those of a run that count, from the first on. Modifiers in the middle may be left out, but not at
+        the ends. The search ends at the first word that stands in no name with the first one.
         """
         strict_names, loose_names, pairs = self._index.strict.get, self._index.loose.get, self._index.pairs
-        strict, core, loose = words[start][2:5]
+        strict, core, loose = words[0].strict, words[0].core, words[0].loose
         found: list[tuple[int, tuple[int, ...], bool, bool]] = []
         from_content, whole, anchor = core != 0, True, loose
-        for reach in range(1, min(_MAX_WORDS, len(words) - start)):
-            word = words[start + reach]
+        for reach, word in enumerate(words[1:], 1):
             if word.loose:  # a word of measurement neither limits nor counts
                 if not anchor:
                     anchor = word.loose
@@ -538,13 +546,10 @@ class Recognizer:
 
     def _partners(self, reading: _Reading, place: int, others: Iterable[int]) -> set[int]:
         """Give the words that may stand in one name with a word."""
-        own, facts = reading.facts[place], reading.facts
-        return {other for other in others if self._may_share_name(own, facts[other])}
-
-    def _may_share_name(self, word: Word, other: Word) -> bool:
-        """Tell whether two words stand in one name; words of degree and measurement stand beside any."""
-        own, key = word.loose, other.loose
-        return not (own and key) or own + key in self._index.pairs
+        facts, pairs = reading.facts, self._index.pairs
+        own = facts[place].loose
+        keys = ((other, facts[other].loose) for other in others)
+        return {other for other, key in keys if not (own and key) or own + key in pairs}
 
     def _share(
         self,
