@@ -615,7 +615,7 @@ def _finding(
     value = next((value for value in group if value.scale == "sds"), group[0])
     for band in measure.bands:
         status = band.holds(value)
-        if status is None:
+        if status is None or band.hpo not in ontology:  # another release may lack the term
             continue
         review = band.review
         if status is Status.UNCERTAIN:
@@ -654,7 +654,7 @@ def _premature(text: str, name: _Name, ontology: Ontology) -> Iterator[Mention]:
     stop = _STOP.search(text, name.end, name.end + 2 * _LOOK_BACK)
     end = stop.start() if stop else name.end + 2 * _LOOK_BACK
     match = _WEEKS.search(text, name.end, end)
-    if match is None or not rules["earliest"] <= int(match["weeks"]) < rules["term"]:
+    if match is None or not rules["earliest"] <= int(match["weeks"]) < rules["term"] or rules["hpo"] not in ontology:
         return
     between = _WORD.findall(text[name.end : match.start()])
     before, behind = text[max(0, name.start - 25) : name.start], text[match.end() : match.end() + 20]

@@ -324,3 +324,7 @@ def test_every_term_of_the_rules_is_current() -> None:
     ontology = phenoextract.load().ontology
     assert {hpo_id: ontology.label(hpo_id) for hpo_id in LABELS} == LABELS
     assert all(ontology.is_phenotype(hpo_id) for hpo_id in LABELS)
+
+
+def test_a_release_without_the_term_gives_no_finding(toy_extractor: phenoextract.Extractor) -> None:
+    assert toy_extractor("She walked at 3 years and was born at 28 weeks.").features == ()
