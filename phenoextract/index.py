@@ -28,6 +28,9 @@ BUILD_COMMAND = "phenoextract build-index"
 FILES = ("terms.json", "names.json", "words.json", "strict.npy", "loose.npy", "pairs.npy")
 VECTOR_FILES = ("vectors.npy", "postings.npy", "neighbours.npy")
 
+_SCOPES = {str(scope): scope for scope in Scope}  # faster than calling the enumeration, of which loading does much
+_METHODS = {str(method): method for method in Method}
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -177,7 +180,7 @@ def load_index(path: Path | None = None) -> Index:
             raise _corrupt(path / name, f"sha256 {manifest.files.get(name, '')[:12]}", f"sha256 {found[:12]}")
     ontology = _ontology(manifest.hpo_release, json.loads(content["terms.json"]))
     names = tuple(
-        Name(text, hpo_id, Scope(scope), Method(method), tuple(context))
+        Name(text, hpo_id, _SCOPES[scope], _METHODS[method], tuple(context))
         for text, hpo_id, scope, method, context in json.loads(content["names.json"])
     )
     words = json.loads(content["words.json"])
@@ -227,7 +230,7 @@ def _ontology(release: str, raw: dict[str, Any]) -> Ontology:
             hpo_id,
             label,
             definition,
-            tuple(Synonym(text, Scope(scope), kind) for text, scope, kind in synonyms),
+            tuple(Synonym(text, _SCOPES[scope], kind) for text, scope, kind in synonyms),
             tuple(parents),
         )
         for hpo_id, label, definition, synonyms, parents in raw["terms"]

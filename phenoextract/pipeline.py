@@ -154,8 +154,14 @@ def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extr
 
     Raises ArtefactMissing, ArtefactCorrupt or ArtefactMismatch, each with the command that mends it.
     """
-    compiled = load_index(index)
-    extractor = Extractor(compiled, config, _encoder(compiled) if (config or ExtractConfig()).encoder else None)
+    collecting = gc.isenabled()
+    gc.disable()  # much is made here, and none of it is garbage
+    try:
+        compiled = load_index(index)
+        extractor = Extractor(compiled, config, _encoder(compiled) if (config or ExtractConfig()).encoder else None)
+    finally:
+        if collecting:
+            gc.enable()
     gc.collect()
     # on matrices as small as ours more threads cost more than they give, and processes share the cores
     threadpool_limits(limits=1, user_api="blas")
