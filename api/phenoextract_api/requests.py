@@ -360,17 +360,17 @@ def _create(
     proposed = suggestions(report, ())
     version = _new_version(request_id, 1, actor, now, sum(one.required for one in proposed), 0)
     with store.writing() as session:
-        existing = session.scalar(select(RequestRow.id).where(RequestRow.duplicate_digest.in_(identities)))
-        if idempotency_key is not None:
-            made = session.scalar(
-                select(RequestRow.id).where(RequestRow.idempotency_digest.in_(cipher.digests(*attempt)))
-            )
-            if made is not None and made == existing:
-                return made
-            if made is not None:
-                raise BadDecision("this idempotency key was used for another request: use a new one")
-        if existing is not None:
-            raise DuplicateRequest(existing)
+        # one query for both: between two, another writer of the same request could come to its end
+        is_same = RequestRow.duplicate_digest.in_(identities)
+        is_repeated = RequestRow.idempotency_digest.in_(cipher.digests(*attempt) if idempotency_key is not None else ())
+        found = session.execute(select(RequestRow.id, is_same, is_repeated).where(is_same | is_repeated)).all()
+        repeated = next((one for one in found if one[2]), None)
+        if repeated is not None and not repeated[1]:
+            raise BadDecision("this idempotency key was used for another request: use a new one")
+        if repeated is not None:
+            return repeated[0]
+        if found:
+            raise DuplicateRequest(found[0][0])
         session.add(row)
         session.flush()
         session.add(version)
