@@ -48,3 +48,4 @@ def configure(level: str) -> None:
         speaker.setLevel(logging.NOTSET)
     for name in _SPEAKERS:
         logging.getLogger(name).setLevel(level.upper())
+    logging.getLogger("uvicorn.access").propagate = False  # it writes addresses, which may hold words of a letter

@@ -41,10 +41,11 @@ def test_serve_works_at_once_and_stops_when_told(serve: Any) -> None:
     assert f"serves on {server.url}" in server.logged()
 
 
-def test_serve_shows_a_canary_nowhere(serve: Any) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_shows_a_canary_nowhere(serve: Any, workers: str) -> None:
     """Send a name in every wrong place; it may come back in a report and nowhere else."""
     with (
-        serve(log_level="debug", max_text_chars="1000") as server,
+        serve(workers=workers, log_level="debug", max_text_chars="1000") as server,
         httpx2.Client(base_url=server.url, timeout=PATIENCE) as client,
     ):
         wrong: list[tuple[str, str, dict[str, Any]]] = [
