@@ -72,6 +72,7 @@ _MAX_PHRASE = 8  # words
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
 # phrase, of one that has words of its own and lacks some, and of one that says more than the phrase.
 _HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS = 0.88, 0.92, 0.95
+LEAST_LIKENESS = min(_HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS)
 _FITS = 0.6  # cosine under which no term fits a phrase that is known to name one
 _ALTERNATIVE = 0.3  # confidence of a term that is only like the one found
 _LIKENESS = 0.6  # confidence of a phrase that equals a name in meaning alone
@@ -85,6 +86,7 @@ _MAX_WORDS = 20  # words of content and degree among which a name is looked for:
 _NEGATORS = frozenset({"no", "not", "without", "never"})
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
 _MIN_PART = 3  # letters of either word in two that are written as one
+_ABNORMAL = word_hash("=abnormal")
 _MAX_SPLIT = 7  # words between the pieces of one mention
 _NAMES_FUZZY_FROM = 9  # a capitalised word shorter than this may be a surname, not a misspelling
 _TITLES = frozenset(
@@ -114,6 +116,17 @@ class Word(NamedTuple):
 
 
 _STRICT, _LOOSE = Word._fields.index("strict"), Word._fields.index("loose")
+
+
+class _Sums(NamedTuple):
+    """The hashes of all words before each word: of content as it is, and by classes."""
+
+    core: Sequence[int]
+    loose: Sequence[int]
+
+    @staticmethod
+    def of(sums: Sequence[int], *pieces: Piece) -> int:
+        return sum(sums[last + 1] - sums[first] for first, last in pieces)
 
 
 class _Vocabulary(dict[str, Word]):
@@ -211,6 +224,22 @@ class Recognizer:
     def named(self, text: str) -> tuple[Candidate, ...]:
         """Give the terms that the lexicon has for a phrase: names of the whole, then of its parts."""
         return _once(candidate for hit in self._hits_of(text)[1] for candidate in hit.candidates)
+
+    def names_of(self, phrase: str) -> list[Name]:
+        """Give the names that have just the words of a phrase, whatever their order, case and context."""
+        reading = self._read(tokenise(phrase))
+        places = self._index.strict.get(sum(fact.strict for fact in reading.facts), ())
+        return [self._index.names[place] for place in places]
+
+    def nearest(self, phrase: str) -> tuple[Candidate, ...]:
+        """Give the terms nearest to a phrase, however far: by meaning, the score a cosine; without encoder by parts."""
+        if self._likeness is None:
+            return self.named(phrase)
+        found = self._likeness.terms(phrase, MAX_CANDIDATES)
+        return tuple(
+            replace(self._by_likeness(position, cosine), score=round(max(0.0, cosine), 3))
+            for _, position, cosine in found
+        )
 
     def _hits_of(self, phrase: str) -> tuple[_Reading, list[_Hit]]:
         """Give all names found in a phrase, the longest first."""
@@ -479,7 +508,10 @@ class Recognizer:
             for place in range(hit.pieces[0][0], hit.pieces[0][1] + 1):
                 if place not in covered or covered[place].size < hit.size:
                     covered[place] = hit
-        sums = [0, *accumulate([fact.core for fact in reading.facts])]
+        sums = _Sums(
+            [0, *accumulate([fact.core for fact in reading.facts])],
+            [0, *accumulate([fact.loose if fact.core else 0 for fact in reading.facts])],
+        )
         found: list[_Hit | None] = []
         for conjuncts in lists:
             last = len(conjuncts) - 1
@@ -554,7 +586,7 @@ class Recognizer:
     def _share(
         self,
         reading: _Reading,
-        sums: Sequence[int],
+        sums: _Sums,
         covered: Mapping[int, _Hit],
         pairs: Iterable[tuple[Piece, Piece]],
         *,
@@ -562,18 +594,20 @@ class Recognizer:
     ) -> _Hit | None:
         """Give the first name that one of some pairs of pieces makes; one piece is shared with another mention.
 
-        `sums` are the hashes of all content before each word, and `covered` the longest hit at a word.
+        `covered` is the longest hit at a word.
         """
-        names_of = self._index.strict.get
         for left, right in pairs:
-            names = names_of(sums[left[1] + 1] - sums[left[0]] + sums[right[1] + 1] - sums[right[0]])
+            names = self._index.strict.get(sums.of(sums.core, left, right))
+            own, shared = (right, left) if shares_head else (left, right)
+            loose = False
+            if names is None and shared[0] == shared[1] and reading.facts[shared[0]].loose == _ABNORMAL:
+                names, loose = self._index.loose.get(sums.of(sums.loose, left, right)), True
             if names is None:
                 continue
-            own = right if shares_head else left
             content = [place for place in range(own[0], own[1] + 1) if reading.facts[place].core]
             if not any(reading.facts[place].loose for place in content):
                 continue
-            manner = Manner(keep_order=not shares_head, split=True)
+            manner = Manner(keep_order=not shares_head and not loose, split=True, loose=loose)
             hit = self._hit(reading, (left, right), names, manner, whole=False)
             if hit is None or hit.candidates[0].scope is not Scope.EXACT or self._contradicts(hit, content, covered):
                 continue
