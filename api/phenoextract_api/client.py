@@ -126,8 +126,7 @@ class Client:
         document = letter if isinstance(letter, Document) else Document("letter", letter)
         given = asdict(document) | {"patient_ref": patient_ref, "letter_type": letter_type}
         given["test"] = asdict(test) if test else None
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return _request(self._send("POST", "/v1/requests", json=given, headers=headers))
+        return _request(self._send("POST", "/v1/requests", json=given, headers=_once(idempotency_key)))
 
     def queue(self, *states: State, limit: int = 50, after: str | None = None) -> RequestPage:
         """Give a page of the queue, by default of drafts; `after` is the `next` of the page before."""
@@ -140,10 +139,13 @@ class Client:
         asked = {"version": version} if version else {}
         return _request(self._send("GET", f"/v1/requests/{request_id}", params=asked))
 
-    def decide(self, read: FullRequest, decision: Decision) -> FullRequest:
-        """Decide on a request as it was read; ServiceProblem 412 if somebody else has changed it since."""
+    def decide(self, read: FullRequest, decision: Decision, *, idempotency_key: str | None = None) -> FullRequest:
+        """Decide on a request as it was read; ServiceProblem 412 if somebody else has changed it since.
+
+        The same `idempotency_key` again records nothing more, so that a call without an answer can be repeated.
+        """
         given = {name: value for name, value in asdict(decision).items() if value is not None}
-        return self._change(read, "decisions", given)
+        return self._change(read, "decisions", given, idempotency_key)
 
     def undo(self, read: FullRequest) -> FullRequest:
         """Take back the last decision."""
@@ -168,14 +170,20 @@ class Client:
         """Erase a request for good."""
         self._send("DELETE", f"/v1/requests/{request_id}")
 
-    def _change(self, read: FullRequest, step: str, given: dict[str, Any] | None = None) -> FullRequest:
-        headers = {"If-Match": f'"{read.summary.etag}"'}
+    def _change(
+        self, read: FullRequest, step: str, given: dict[str, Any] | None = None, idempotency_key: str | None = None
+    ) -> FullRequest:
+        headers = {"If-Match": f'"{read.summary.etag}"', **_once(idempotency_key)}
         return _request(self._send("POST", f"/v1/requests/{read.summary.id}/{step}", json=given, headers=headers))
 
     def _send(self, method: str, address: str, **parts: Any) -> httpx2.Response:
         answer = self._http.request(method, address, **parts)
         _raise_for(answer)
         return answer
+
+
+def _once(idempotency_key: str | None) -> dict[str, str]:
+    return {"Idempotency-Key": idempotency_key} if idempotency_key else {}
 
 
 def _raise_for(answer: httpx2.Response) -> None:

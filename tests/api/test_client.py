@@ -77,7 +77,10 @@ def test_client_does_the_whole_job_of_a_request(client: Client) -> None:
     stale = read
     for suggestion in read.suggestions:
         if suggestion.required:
-            read = client.decide(read, Decision(Kind.REJECT, suggestion.id))
+            decision, key = Decision(Kind.REJECT, suggestion.id), f"once {suggestion.id}"
+            decided = client.decide(read, decision, idempotency_key=key)
+            assert client.decide(read, decision, idempotency_key=key) == decided
+            read = decided
     read = client.undo(read)
     with pytest.raises(ServiceProblem) as raised:
         client.decide(stale, Decision(Kind.ADD, hpo_id="HP:0000508", status=Status.PRESENT))
