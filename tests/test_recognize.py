@@ -16,6 +16,16 @@ ROOT = Path(__file__).parents[1]
 # Terms of the face and the stomach, with their labels, that the toy ontology lacks.
 MORE = """
 [Term]
+id: HP:0000772
+name: Abnormal rib morphology
+is_a: HP:0000118
+
+[Term]
+id: HP:0012372
+name: Abnormal eye morphology
+is_a: HP:0000118
+
+[Term]
 id: HP:0000316
 name: Hypertelorism
 is_a: HP:0000118
