@@ -179,7 +179,7 @@ def test_readers_docx_that_is_damaged(data: bytes) -> None:
 
 def test_readers_docx_that_unpacks_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phenoextract.readers.docx.MAX_UNPACKED_BYTES", 1000)
-    with pytest.raises(DocumentUnreadable):
+    with pytest.raises(DocumentTooLong):
         readers.from_bytes(_docx(docx.Document()), "letter.docx")
 
 

@@ -14,9 +14,11 @@ import docx
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
 
-from phenoextract.errors import DocumentUnreadable
+from phenoextract.errors import DocumentError, DocumentTooLong, DocumentUnreadable
 
 MAX_UNPACKED_BYTES = 200_000_000
+MAX_MARKUP_BYTES = 10_000_000  # of what is no picture: as a tree it takes twenty times the memory
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"\x01\0\0\0")  # no markup begins so
 _PARAGRAPH, _ROW, _CELL, _TEXT, _BOX = qn("w:p"), qn("w:tr"), qn("w:tc"), qn("w:t"), qn("w:txbxContent")
 _SIGNS = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-"}
 _NOT_TEXT = {
@@ -30,16 +32,29 @@ _NOT_TEXT = {
 def read_docx(data: bytes, document_id: str) -> str:
     """Give the text of a .docx file, a line for each paragraph and table row.
 
-    Raises DocumentUnreadable if it is damaged, not a Word document, or unpacks to more than MAX_UNPACKED_BYTES.
+    Nothing is written to disk and no relationship is followed out of the file. Raises DocumentUnreadable if it is
+    damaged or not a Word document, and DocumentTooLong if it unpacks to more than MAX_UNPACKED_BYTES, or to more than
+    MAX_MARKUP_BYTES of what is no picture.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise DocumentUnreadable(document_id)
+        if _is_too_large(data):
+            raise DocumentTooLong(document_id)
         return "\n".join(_blocks(docx.Document(io.BytesIO(data)).element.body))
+    except DocumentError:
+        raise
     except Exception:  # a damaged file makes the parsers raise almost anything, and they may quote it
         raise DocumentUnreadable(document_id) from None
+
+
+def _is_too_large(data: bytes) -> bool:
+    """Tell by the sizes that the archive names, beyond which zipfile unpacks nothing; a picture shows in its bytes."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = markup = 0
+        for member in archive.infolist():
+            unpacked += member.file_size
+            with archive.open(member) as content:
+                markup += 0 if content.read(8).startswith(_PICTURES) else member.file_size
+    return unpacked > MAX_UNPACKED_BYTES or markup > MAX_MARKUP_BYTES
 
 
 def _blocks(parent: BaseOxmlElement) -> Iterator[str]:

@@ -180,8 +180,8 @@ def _narrative(resource: _Element) -> str:
 def _shown(markup: str, place: str) -> str:
     try:
         return read_narrative(markup)
-    except ValueError:
-        raise _Fault(place, "is nested too deeply") from None
+    except ValueError as error:
+        raise _Fault(place, str(error)) from None
 
 
 def _element(place: str, value: Any) -> _Element:
