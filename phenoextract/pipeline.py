@@ -26,7 +26,7 @@ from phenoextract.recognize import Recognizer
 from phenoextract.report import annotate, features
 from phenoextract.rules import rules_digest
 from phenoextract.sections import find_sections
-from phenoextract.text import Tokens, fold, tokenise
+from phenoextract.text import Tokens, fold, normalise, tokenise
 from phenoextract.types import Assertion, Candidate, Document, Mention, Provenance, Report, Span
 
 
@@ -59,6 +59,7 @@ class Extractor:
         self._likeness = Likeness(index, index.vectors, encoder) if encoder and index.vectors else None
         self.ontology: Ontology = index.ontology
         self.names: Sequence[Name] = index.names
+        self._words, self._english = index.words, index.known
         self._recognise = Recognizer(index, nested=self.config.nested, likeness=self._likeness)
         self._normal_findings = NormalFindings(index.ontology, self._recognise.named)
         self.provenance = Provenance(
@@ -109,6 +110,18 @@ class Extractor:
         sections = find_sections(document.text)
         mentions = [Mention((span,), ()) for span in spans]
         return decide(document.text, tokens, sections, mentions, letter=is_letter(document.text, sections))
+
+    def knows(self, word: str) -> bool:
+        """Tell whether a word stands in a name of the index, in any form or spelling, or is English to it."""
+        return normalise(word) in self._words or fold(word) in self._english
+
+    def names_of(self, phrase: str) -> list[Name]:
+        """Give the names that have just the words of a phrase, whatever their order, case and context."""
+        return self._recognise.names_of(phrase)
+
+    def nearest(self, phrase: str) -> tuple[Candidate, ...]:
+        """Give the terms nearest to a phrase, however far: by meaning, the score a cosine; without encoder by parts."""
+        return self._recognise.nearest(phrase)
 
     def link(self, texts: Sequence[str], top_k: int = 5) -> list[tuple[Candidate, ...]]:
         """Give the best candidates for phrases that are known to name a phenotype."""

@@ -17,6 +17,7 @@ from phenoextract_api.coding import Coder
 from phenoextract_api.headers import SecurityHeaders
 from phenoextract_api.housekeeping import purge_daily
 from phenoextract_api.limits import BodyLimit, RateLimit
+from phenoextract_api.monitoring.canaries import read_canaries, run_canaries, tell
 from phenoextract_api.observe import Observe
 from phenoextract_api.openapi import describe
 from phenoextract_api.pages.static import StaticPages
@@ -48,12 +49,15 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
     search = TermSearch(extractor.ontology, extractor.names)
     sessions = Sessions(startup.session_secret(settings), hours=settings.session_hours, public_url=settings.public_url)
     tokens = startup.make_tokens(settings)
+    canaries = run_canaries(extractor, read_canaries())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         coder = Coder(extractor, max_waiting=settings.max_waiting, max_chars=settings.max_text_chars)
         store = startup.open_configured_store(settings) if settings.keeps_store else None
-        app.state.services = Services(settings, coder, search, store, sessions, tokens, RateLimit(settings.rate_limit))
+        rate_limit = RateLimit(settings.rate_limit)
+        app.state.services = Services(settings, coder, search, store, sessions, tokens, rate_limit, canaries)
+        tell(canaries)
         purging = None
         if store is not None and settings.requests_enabled:
             purging = asyncio.create_task(purge_daily(store, settings.retention_days))

@@ -11,7 +11,9 @@ from typing import TypeVar
 from phenoextract import Document, Extractor, Report
 from phenoextract.errors import DocumentError, DocumentTooLong
 from phenoextract_api import metrics
+from phenoextract_api.monitoring.tallies import LetterMeasures, branch_of, measure_letter
 from phenoextract_api.problems import Problem
+from phenoextract_api.request_types import confidence_band
 
 T = TypeVar("T")
 
@@ -37,6 +39,10 @@ class Coder:
         if not in_turn:
             self.refuse_if_busy()
         return await self.run(self._code, document)
+
+    def measure(self, document: Document, report: Report) -> LetterMeasures:
+        """Give a coded letter in numbers, for monitoring."""
+        return measure_letter(document.text, report, self.extractor.knows)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Do other heavy work in the same queue, such as reading a file."""
@@ -66,4 +72,14 @@ class Coder:
             raise
         metrics.letters.labels("coded").inc()
         metrics.coding_seconds.observe(time.perf_counter() - started)
+        self._observe(document, report)
         return report
+
+    def _observe(self, document: Document, report: Report) -> None:
+        measures, ontology = self.measure(document, report), self.extractor.ontology
+        metrics.letter_words.observe(measures.words)
+        metrics.letter_unknown_share.observe(measures.unknown_share)
+        metrics.letter_proposals.observe(measures.proposals)
+        for feature in report.features:
+            band = confidence_band(feature.confidence)
+            metrics.proposals.labels(branch_of(ontology, feature.hpo_id), feature.status.value, band).inc()

@@ -108,6 +108,11 @@ class Kind(StrEnum):
     UNDO = "undo"
 
 
+def confidence_band(confidence: float) -> str:
+    """Give a confidence as a word."""
+    return "high" if confidence >= 0.8 else "medium" if confidence >= 0.5 else "low"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One decision on one proposal, or an addition of a term that was missed.

@@ -27,6 +27,7 @@ from phenoextract.formats import json as report_json
 from phenoextract.ontology import Ontology
 from phenoextract.types import Coding, Confirmation, Document, Report, Status
 from phenoextract_api.auth import Actor, Role
+from phenoextract_api.monitoring import tallies
 from phenoextract_api.request_types import (
     BadDecision,
     Decided,
@@ -75,18 +76,23 @@ def create_request(
     test: Coding | None = None,
     letter_type: str | None = None,
     idempotency_key: str | None = None,
+    measures: tallies.LetterMeasures | None = None,
 ) -> Request:
-    """Store a letter and its report as a draft.
+    """Store a letter and its report as a draft; `measures` of the letter are counted for monitoring.
 
     The same `idempotency_key` of the same actor gives the request made the first time. Raises DuplicateRequest, and
     BadDecision for a patient reference that is not one token or is an NHS number.
     """
     _need(actor, Role.CLERK, Role.PIPELINE)
     _check_new(patient_ref, test, letter_type)
+
+    def create() -> str:
+        return _create(store, actor, document, report, patient_ref, test, letter_type, idempotency_key, measures)
+
     try:
-        request_id = _create(store, actor, document, report, patient_ref, test, letter_type, idempotency_key)
+        request_id = create()
     except IntegrityError:  # somebody else was faster by a moment: the second look finds theirs
-        request_id = _create(store, actor, document, report, patient_ref, test, letter_type, idempotency_key)
+        request_id = create()
     return get_request(store, actor, request_id)
 
 
@@ -209,6 +215,9 @@ def confirm(store: Store, actor: Actor, ontology: Ontology, request_id: str, eta
         draft.coded = len(report.features)
         _touch(draft, actor, now)
         session.flush()
+        if draft.version == 1:
+            counted = tallies.count_review(stored.report, decided, ontology)
+            tallies.add_review(session, now, stored.report.provenance, stored.row.letter_type, counted)
         audit.append(
             session,
             store.cipher,
@@ -335,6 +344,7 @@ def _create(
     test: Coding | None,
     letter_type: str | None,
     idempotency_key: str | None,
+    measures: tallies.LetterMeasures | None,
 ) -> str:
     """Store a request and give its id, or the id of the one that the same key made before."""
     cipher, digest = store.cipher, letter_digest(document.text)
@@ -375,6 +385,8 @@ def _create(
         session.flush()
         session.add(version)
         session.flush()
+        if measures is not None:
+            tallies.add_letter(session, now, report.provenance, letter_type, measures)
         audit.append(
             session,
             cipher,

@@ -12,6 +12,7 @@ from phenoextract.ontology import Ontology
 from phenoextract.term_search import TermSearch
 from phenoextract_api.coding import Coder
 from phenoextract_api.limits import RateLimit
+from phenoextract_api.monitoring.canaries import CanaryRun
 from phenoextract_api.oidc import Tokens
 from phenoextract_api.problems import Problem
 from phenoextract_api.sessions import Sessions
@@ -23,7 +24,8 @@ from phenoextract_api.store.engine import Store
 class Services:
     """The extractor behind its queue, the search for terms, and what knows the callers.
 
-    `store` is None where neither requests nor API keys are kept, `tokens` where there is no issuer.
+    `store` is None where neither requests nor API keys are kept, `tokens` where there is no issuer. `canaries` tells
+    whether the extractor gave known letters their known codes when the service started.
     """
 
     settings: Settings
@@ -33,6 +35,7 @@ class Services:
     sessions: Sessions
     tokens: Tokens | None
     rate_limit: RateLimit
+    canaries: CanaryRun
 
     @property
     def extractor(self) -> Extractor:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from phenoextract.formats.explain import MARKS, NOT_CODED_MARK, why_coded, why_not_coded
 from phenoextract.ontology import Ontology, Term
 from phenoextract.types import Annotation, Report, Status
-from phenoextract_api.request_types import Decided, Kind, Suggestion, Tab
+from phenoextract_api.request_types import Decided, Kind, Suggestion, Tab, confidence_band
 from phenoextract_api.services import Services
 
 STATUS_WORDS = {
@@ -92,7 +92,7 @@ class Card:
     @property
     def confidence(self) -> str:
         """The confidence as a word."""
-        return "high" if self.suggestion.confidence >= 0.8 else "medium" if self.suggestion.confidence >= 0.5 else "low"
+        return confidence_band(self.suggestion.confidence)
 
 
 _GROUPS = (

@@ -139,6 +139,7 @@ def _common(request: Request) -> dict[str, Any]:
         "can_decide": Role.CLERK in roles,
         "can_erase": Role.ADMIN in roles,
         "provenance": provenance,
+        "degraded": provided is not None and bool(provided.canaries.failed),
         "citation": HPO_CITATION.format(release=provenance.hpo_release) if provenance else "",
     }
 

@@ -46,11 +46,11 @@ async def live() -> Health:
 
 @router.get("/ready", summary="Can it work?")
 def ready(provided: CurrentServices) -> Health:
-    """Say that index and store can be used; 503 if one cannot."""
+    """Say that index and store can be used; 503 if one cannot. `degraded` if a known letter did not get its codes."""
     if provided.store is not None:
         with provided.store.reading() as session:
             session.execute(text("SELECT 1"))
-    return Health(status="ready")
+    return Health(status="degraded" if provided.canaries.failed else "ready")
 
 
 @router.get(

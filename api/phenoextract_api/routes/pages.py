@@ -81,7 +81,14 @@ async def send_in(
                 provided.settings.test_code_systems, form.test_code.strip(), system=form.test_system or None
             )
         made = await run_in_threadpool(
-            create_request, store, actor, document, report, patient_ref=form.patient_ref.strip(), test=test
+            create_request,
+            store,
+            actor,
+            document,
+            report,
+            patient_ref=form.patient_ref.strip(),
+            test=test,
+            measures=provided.coder.measure(document, report),
         )
     except DuplicateRequest as error:
         detail = "this letter was sent in before for the same patient and test"

@@ -162,6 +162,7 @@ async def create(
         test=test,
         letter_type=given.letter_type,
         idempotency_key=idempotency_key,
+        measures=provided.coder.measure(document, report),
     )
     response.headers["Location"] = f"{router.prefix}/{made.summary.id}"
     return _answer(made, response)

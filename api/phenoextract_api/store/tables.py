@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import DateTime, Dialect, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -163,6 +163,41 @@ class EncryptionKeyRow(Base):
     __tablename__ = "encryption_keys"
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
+
+
+class ReviewTallyRow(Base):
+    """How many suggestions of one kind met one fate when requests were first confirmed in a week.
+
+    It counts and holds no words, and no key leads from it to a request: it outlives them. `week` is a Monday.
+    """
+
+    __tablename__ = "review_tallies"
+
+    week: Mapped[date] = mapped_column(primary_key=True)
+    product_version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hpo_release: Mapped[str] = mapped_column(String(64), primary_key=True)
+    index_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    letter_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    branch: Mapped[str] = mapped_column(String(16), primary_key=True)
+    band: Mapped[str] = mapped_column(String(16), primary_key=True)
+    method: Mapped[str] = mapped_column(String(16), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int]
+
+
+class LetterTallyRow(Base):
+    """How many letters of a week fell into one bin of a measure; as `ReviewTallyRow`."""
+
+    __tablename__ = "letter_tallies"
+
+    week: Mapped[date] = mapped_column(primary_key=True)
+    product_version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hpo_release: Mapped[str] = mapped_column(String(64), primary_key=True)
+    index_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    letter_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    measure: Mapped[str] = mapped_column(String(16), primary_key=True)
+    bin: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int]
 
 
 ENCRYPTED: dict[type[Base], tuple[str, ...]] = {
