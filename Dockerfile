@@ -9,7 +9,8 @@ WORKDIR /source
 COPY . .
 COPY --from=pages /source/node_modules node_modules
 RUN python -m venv /opt/phenoextract \
-    && /opt/phenoextract/bin/pip install --no-cache-dir '.[api,postgres]' \
+    && /opt/phenoextract/bin/pip install --no-cache-dir --require-hashes --requirement requirements/service.txt \
+    && /opt/phenoextract/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
     && /opt/phenoextract/bin/phenoextract build-index
 
 FROM python:3.12-slim-bookworm

@@ -2,14 +2,15 @@
 # make test   run the tests
 # Both make what they need first: the environment, the installation and the index.
 
-VENV   ?= .venv
-PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) and print("$(p)")' 2>/dev/null)))
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.installed
-INDEX  := phenoextract/_artefacts/current
-LETTERS = $(wildcard examples/letters/*.txt examples/letters/*.docx)
+VENV    ?= .venv
+PYTHON  ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) and print("$(p)")' 2>/dev/null)))
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --requirement
+INDEX   := phenoextract/_artefacts/current
+LETTERS  = $(wildcard examples/letters/*.txt examples/letters/*.docx)
 
-.PHONY: run test check format index bench bench-spark bench-service clean
+.PHONY: run test check format index bench bench-spark bench-service lock fuzz clean
 
 run: $(INDEX)
 	@mkdir -p out
@@ -33,22 +34,39 @@ format: $(READY)
 index: $(INDEX)
 
 bench: $(INDEX)
-	$(BIN)/pip install --quiet --editable '.[dev,peers]'
+	$(INSTALL) requirements/all.txt
 	set -e; for script in $(filter-out benchmarks/spark_bench.py benchmarks/load.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$script"; done
 
 bench-service: $(INDEX)
 	$(BIN)/python benchmarks/load.py
 
 bench-spark: $(INDEX)
-	$(BIN)/pip install --quiet --editable '.[dev,spark]'
+	$(INSTALL) requirements/all.txt
 	$(BIN)/python benchmarks/spark_bench.py
 
-$(READY): pyproject.toml hatch_build.py package-lock.json
+# MINUTES for each of the four targets; faults and counts go to out/fuzz
+MINUTES ?= 15
+fuzz: $(INDEX)
+	$(BIN)/pip install --quiet --editable '.[fuzz]'
+	@faulty=0; for target in files letters messages tables; do \
+		$(BIN)/python -m tests.fuzz.run $$target --minutes $(MINUTES) || faulty=1; done; exit $$faulty
+
+$(READY): pyproject.toml requirements/dev.txt hatch_build.py package-lock.json
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(INSTALL) requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# the versions and digests of everything that is installed, from what pyproject.toml allows
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command 'make lock' pyproject.toml --group build $(UPGRADE)
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --all-extras --output-file requirements/all.txt
+	$(LOCK) --extra dev --constraint requirements/all.txt --output-file requirements/dev.txt
+	$(LOCK) --extra api --extra postgres --constraint requirements/all.txt --output-file requirements/service.txt
 
 # build-index compares digests itself and is quick when nothing changed
 $(INDEX): $(READY) $(wildcard ontologies/*.tsv phenoextract/rules/*.toml phenoextract/build.py phenoextract/index.py)
