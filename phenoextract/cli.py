@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from phenoextract import cli_batch, cli_ontology
+from phenoextract import cli_batch, cli_ontology, cli_why
 from phenoextract.errors import DocumentError, PhenoextractError, describe_fault
 from phenoextract.purpose import INTENDED_PURPOSE
 
@@ -169,6 +169,7 @@ def info(
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))
 
 
+cli_why.register(app)
 cli_batch.register(app)
 cli_ontology.register(app)
 for _package in ("phenoextract_eval", "phenoextract_api"):

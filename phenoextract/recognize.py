@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import accumulate, chain, compress, islice, pairwise
 from operator import itemgetter
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from phenoextract.digits import readings
-from phenoextract.index import Index, word_classes, word_hash
+from phenoextract.index import Index, Name, word_classes, word_hash
 from phenoextract.likeness import Likeness
 from phenoextract.link import MAX_CANDIDATES, Manner, rank
 from phenoextract.rules import load_rules
@@ -237,7 +238,7 @@ class Recognizer:
             return self.named(phrase)
         found = self._likeness.terms(phrase, MAX_CANDIDATES)
         return tuple(
-            replace(self._by_likeness(position, cosine), score=round(max(0.0, cosine), 3))
+            replace(self._by_likeness(position, cosine), score=round(max(0.0, min(1.0, cosine)), 3))
             for _, position, cosine in found
         )
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
-from phenoextract.formats.explain import is_coded
+from phenoextract.formats.marks import is_coded
 from phenoextract.formats.json import to_dict
 from phenoextract.types import Document, Report
 

@@ -13,16 +13,16 @@ LIBRARY = ROOT / "phenoextract"
 # Each layer may import those to its left, and its own neighbours where named in NEIGHBOURS.
 LAYERS = [
     {"types", "errors", "rules", "purpose"},
-    {"text", "ontology"},
+    {"text", "ontology", "reasons"},
     {"index", "encoder", "digits", "sections", "cues", "spelling", "release_diff"},
     {"analogy", "relatives", "likeness"},
     {"build", "link", "term_search", "measure", "normal_findings", "assertion", "report"},
     {"recognize"},
     {"pipeline"},
     {"formats", "readers"},
-    {"batch", "spacy_component"},
+    {"batch", "spacy_component", "explain"},
     {"distributed"},
-    {"cli_batch", "cli_ontology", "spark_job"},
+    {"cli_batch", "cli_ontology", "cli_why", "spark_job"},
     {"cli"},
 ]
 NEIGHBOURS = {("errors", "types"), ("index", "sections"), ("cues", "sections")}

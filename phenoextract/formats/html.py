@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from phenoextract.formats.explain import (
+from phenoextract.formats.marks import (
     MARKS,
     NOT_CODED_MARK,
     by_status,
     is_coded,
     mark,
-    review_reason,
-    why_coded,
-    why_not_coded,
 )
 from phenoextract.formats.segments import segments
 from phenoextract.ontology import HPO_CITATION
 from phenoextract.purpose import INTENDED_PURPOSE
+from phenoextract.reasons import review_reason, why_coded, why_not_coded
 from phenoextract.types import Annotation, Feature, Provenance, Report
 
 _STYLE = """

@@ -124,7 +124,7 @@ def annotation_to_dict(annotation: Annotation) -> dict[str, Any]:
         "method": annotation.method.value if annotation.method else None,
         "synonym": annotation.synonym,
         "cues": [{"kind": cue.kind, "start": cue.start, "end": cue.end, "text": cue.text} for cue in annotation.cues],
-        "candidates": [_candidate_to_dict(candidate) for candidate in annotation.candidates],
+        "candidates": [candidate_to_dict(candidate) for candidate in annotation.candidates],
         "not_coded": annotation.not_coded.value if annotation.not_coded else None,
     }
 
@@ -143,7 +143,8 @@ def _annotation_from_dict(data: dict[str, Any]) -> Annotation:
     )
 
 
-def _candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
+def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
+    """Give one candidate as a plain dictionary."""
     return {
         "hpo_id": candidate.hpo_id,
         "label": candidate.label,

@@ -11,19 +11,17 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phenoextract.formats.explain import (
+from phenoextract.formats.marks import (
     MARKS,
     NOT_CODED_MARK,
     by_status,
     is_coded,
     mark,
-    review_reason,
-    why_coded,
-    why_not_coded,
 )
 from phenoextract.formats.segments import segments
 from phenoextract.ontology import HPO_CITATION
 from phenoextract.purpose import INTENDED_PURPOSE
+from phenoextract.reasons import review_reason, why_coded, why_not_coded
 from phenoextract.types import Annotation, Report, Status
 
 _STYLES = {

@@ -111,8 +111,8 @@ def test_review_shows_every_kind_of_mention_with_words_and_reasons(client: TestC
     for status in ("present", "absent", "uncertain", "family"):
         assert f'class="mention mention--{status}"' in page
     assert "Check: the letter is not certain" in page
-    assert "negation “no”" in page
-    assert "family “mother”" in page
+    assert "denied by “no”" in page
+    assert "said of a relative, “mother”" in page
     assert "&lt;b&gt;often&lt;/b&gt; &amp; has" in page and "<b>often" not in page
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from phenoextract.formats.explain import MARKS, NOT_CODED_MARK, why_coded, why_not_coded
+from phenoextract.formats.marks import MARKS, NOT_CODED_MARK
 from phenoextract.ontology import Ontology, Term
+from phenoextract.reasons import why_coded, why_not_coded
 from phenoextract.types import Annotation, Report, Status
 from phenoextract_api.request_types import Decided, Kind, Suggestion, Tab, confidence_band
 from phenoextract_api.services import Services
@@ -188,7 +189,7 @@ def _mark(suggestion: Suggestion) -> str:
 def _why(annotation: Annotation) -> str:
     if annotation.not_coded is not None:
         return f"Not coded: {why_not_coded(annotation)}"
-    return f"Found as {why_coded(annotation)}"
+    return f"Found: {why_coded(annotation)}"
 
 
 def _alternatives(annotations: Sequence[Annotation], term: Term | None, provided: Services) -> Iterator[Term]:
