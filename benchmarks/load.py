@@ -1,6 +1,9 @@
 """How fast the service answers under load: 50 clients at once, 2,000 letters, two worker processes.
 
-Run with the package installed: python benchmarks/load.py [--clients N] [--letters N] [--workers N]
+First letters are coded one a call, which is timed. Then each letter is made a test request and some of its proposals
+are decided, and the store is held against what the clients were answered.
+
+Run with the package installed: python benchmarks/load.py [--clients N] [--letters N] [--workers N] [--decisions N]
 """
 
 from __future__ import annotations
@@ -14,12 +17,22 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
+from phenoextract_api.client import Client, ServiceProblem
+from phenoextract_api.request_types import Decision, Kind
+from phenoextract_api.routes.requests import FullRequest
+
 LETTERS = Path(__file__).parents[1] / "examples" / "letters"
+PROGRAM = str(Path(sys.executable).with_name("phenoextract"))
 WARM_UP = 40
+PATIENCE = 120  # seconds
 
 
 def main() -> None:
@@ -27,6 +40,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--letters", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--decisions", type=int, default=3, help="decided of each request")
     chosen = parser.parse_args()
     texts = [path.read_text("utf-8") for path in sorted(LETTERS.glob("*.txt"))]
     with tempfile.TemporaryDirectory() as folder:
@@ -40,9 +54,15 @@ def main() -> None:
             second, more = measure(url, texts, chosen.clients, chosen.letters // 2)
             seconds = time.perf_counter() - started
             after, busy = memory(server.pid), processor(server.pid)
+            started = time.perf_counter()
+            decided, repeated = decide(url, texts, chosen.clients, chosen.letters, chosen.decisions)
+            deciding = time.perf_counter() - started
+            lost, doubled = compare(url, decided)
+            at_last = memory(server.pid)
         finally:
             server.terminate()
             server.wait(60)
+        audit = run(Path(folder), "audit", "verify")
     taken = sorted(first + second)
     print(f"{len(taken)} letters, {chosen.clients} clients, {chosen.workers} processes, {seconds:.1f} s")
     print(f"{len(taken) / seconds:.0f} letters/s; errors: {faults + more}")
@@ -50,15 +70,29 @@ def main() -> None:
         print(f"{share:.0%} within {taken[int(share * len(taken)) - 1] * 1000:.0f} ms")
     print(f"{(busy - idle) / len(taken) * 1000:.1f} ms of processor time a letter, in the service")
     print(f"memory (proportional): {before:.0f} MB before, {middle:.0f} MB at half, {after:.0f} MB at the end")
+    count = sum(map(len, decided.values()))
+    print(f"{len(decided)} requests made and {count} proposals decided in {deciding:.1f} s; calls repeated: {repeated}")
+    print(f"decisions lost: {lost}, doubled: {doubled}; {audit.stdout.strip() or audit.stderr.strip()}")
+    print(f"memory (proportional): {at_last:.0f} MB")
+    if faults + more + lost + doubled + audit.returncode:
+        raise SystemExit(1)
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments], env=settings(folder), capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+def settings(folder: Path) -> dict[str, str]:
+    return os.environ | {"PHENOEXTRACT_DATA_DIR": str(folder), "PHENOEXTRACT_RATE_LIMIT": "0"}
 
 
 def start(folder: Path, workers: int) -> tuple[subprocess.Popen[bytes], str]:
-    environment = os.environ | {"PHENOEXTRACT_DATA_DIR": str(folder), "PHENOEXTRACT_RATE_LIMIT": "0"}
     log = folder / "log"
-    program = str(Path(sys.executable).with_name("phenoextract"))
     with log.open("wb") as out:
-        command = [program, "serve", "--port", "0", "--workers", str(workers)]
-        server = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+        command = [PROGRAM, "serve", "--port", "0", "--workers", str(workers)]
+        server = subprocess.Popen(command, env=settings(folder), stdout=out, stderr=out)
     while server.poll() is None:
         if (said := re.search(r"serves on (\S+)", log.read_text("utf-8"))) and answers(said.group(1)):
             return server, said.group(1)
@@ -89,12 +123,69 @@ def measure(url: str, texts: list[str], clients: int, letters: int) -> tuple[lis
                 if not answer.is_success or answer.json()["id"] != letter["id"]:
                     faults.append(number)
 
-    threads = [threading.Thread(target=send) for _ in range(clients)]
+    together(send, clients)
+    return taken, len(faults) + letters - len(taken)
+
+
+def decide(url: str, texts: list[str], clients: int, letters: int, decisions: int) -> tuple[dict[str, list[str]], int]:
+    """Make letters into requests and decide some proposals of each.
+
+    Gives for each request the suggestions whose decision was answered, and how many calls had to be repeated.
+    """
+    numbers = itertools.count()
+    decided: dict[str, list[str]] = {}
+    repeated: list[int] = []
+
+    def persist(call: Callable[..., FullRequest], *given: Any, **named: Any) -> FullRequest:
+        key = str(uuid.uuid4())
+        while True:
+            try:
+                return call(*given, **named, idempotency_key=key)
+            except ServiceProblem as problem:
+                if problem.status != 503:
+                    raise
+                repeated.append(problem.status)
+                time.sleep(0.1)
+
+    def work() -> None:
+        with Client(url, timeout=PATIENCE) as client:
+            while (number := next(numbers)) < letters:
+                read = persist(client.create_request, texts[number % len(texts)], patient_ref=f"P-{number}")
+                done = decided[read.summary.id] = []
+                for suggestion in [one for one in read.suggestions if one.required][:decisions]:
+                    read = persist(client.decide, read, Decision(Kind.ACCEPT, suggestion.id))
+                    done.append(suggestion.id)
+
+    together(work, clients)
+    return decided, len(repeated)
+
+
+def compare(url: str, decided: dict[str, list[str]]) -> tuple[int, int]:
+    """Count the answered decisions that the store does not hold, and what it holds beyond them."""
+    lost = doubled = 0
+    with Client(url, timeout=PATIENCE) as client:
+        after, there = None, set()
+        while page := client.queue(limit=500, after=after):
+            there |= {summary.id for summary in page.items}
+            if (after := page.next) is None:
+                break
+        for request_id in there | decided.keys():
+            answered = Counter(decided.get(request_id, ()))
+            held = Counter[str]()
+            if request_id in there:
+                suggestions = client.request(request_id).suggestions
+                held.update({one.id: len(one.decided) for one in suggestions if one.decided})
+            lost += (answered - held).total()
+            doubled += (held - answered).total() + (request_id not in decided)
+    return lost, doubled
+
+
+def together(work: Callable[[], None], clients: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return taken, len(faults) + letters - len(taken)
 
 
 def memory(process: int) -> float:
