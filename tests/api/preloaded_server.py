@@ -1,0 +1,25 @@
+"""A process that has loaded everything and forks a `phenoextract serve` for each line of arguments that it reads.
+
+It writes the id of each server's process, which leads a process group of its own, and a line more when that has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import phenoextract_api.serve  # noqa: F401  to be there already
+from phenoextract.cli import app
+from phenoextract_api.app import create_app
+
+create_app()
+for line in sys.stdin:
+    if child := os.fork():
+        os.write(1, b"%d\n" % child)
+        os.waitpid(child, 0)
+        os.write(1, b"ended\n")
+    else:
+        os.setsid()
+        os.dup2(2, 1)
+        app(["serve", *line.split()])
+        os._exit(0)
