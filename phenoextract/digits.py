@@ -39,6 +39,7 @@ _PARTS = frozenset(
 )  # fmt: skip
 _DIGIT = normalise("digit")
 _REACH = 8  # words on either side that a name may take in
+_BETWEEN = 2  # words from "between" to the numbers
 _NEAR = 3  # words within which a bare number needs a part of the hand or foot
 
 
@@ -151,7 +152,11 @@ def _reading(
             if unnamed:
                 words.append(unit)
                 places.append(written[-1][1])
-        elif not found.first < place <= found.last and not (unnamed and normalise(tokens.words[place]) == _DIGIT):
+        elif found.first < place <= found.last or (unnamed and normalise(tokens.words[place]) == _DIGIT):
+            continue
+        elif not (
+            0 < found.first - place <= _BETWEEN and tokens.words[place] == "between"
+        ):  # "between the 2nd and 3rd"
             words.append(tokens.words[place])
             places.append(place)
     gaps = bytes(Gap.SPACE if at == begin or found.first <= at <= found.last else tokens.gaps[at] for at in places)

@@ -101,9 +101,9 @@ def word_hash(word: str) -> int:
 
 def word_classes() -> dict[str, str]:
     """Give the class of each word that has an equivalent inside longer names."""
-    return {
-        normalise(word): f"={kind}" for kind, words in load_rules("lexicon")["equivalent"].items() for word in words
-    }
+    rules = load_rules("lexicon")
+    classes = {**rules["equivalent"], **rules["body"]}
+    return {normalise(word): f"={kind}" for kind, words in classes.items() for word in words}
 
 
 @lru_cache(maxsize=1)

@@ -85,7 +85,9 @@ def rank(
         form = _form(name.text)
         same = form.any_order == in_any_order
         in_order = form.plain == plain or (not same and _same_order(form.roots, roots))
-        if not in_order and (manner.keep_order or form.negated):
+        # "high-arched, narrow palate" is the "narrow, high-arched palate" of the ontology
+        swapped = same and manner.joined and "," in name.text
+        if not in_order and not swapped and (manner.keep_order or form.negated):
             continue
         if manner.joined and not form.joined:
             continue

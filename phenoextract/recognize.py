@@ -185,6 +185,7 @@ class Recognizer:
         self._neutral = frozenset(normalise(word) for word in rules["neutral"]["words"])
         self._of_the_whole = frozenset(normalise(word) for word in rules["whole"]["words"])
         self._classes = word_classes()
+        self._body = frozenset(word_hash(f"={part}") for part in rules["body"])
         self._spelling = Spelling(index.surfaces, index.known)
         self._diseases = _disease_keys()
         self._contexts = {
@@ -330,6 +331,9 @@ class Recognizer:
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
+        for place in range(len(facts) - 1):
+            if facts[place].folded == "to" and facts[place + 1].folded == "be":  # "were noted to be brittle"
+                facts[place] = facts[place + 1]
         kinds = np.frombuffer(bytes(map(itemgetter(0), facts)), np.uint8)
         shape = (kinds | np.frombuffer(tokens.gaps, np.uint8)).tobytes()
         return _Reading(tokens, facts, shape, lru_cache(maxsize=4)(partial(_around, tokens, facts)))
@@ -601,7 +605,10 @@ class Recognizer:
             names = self._index.strict.get(sums.of(sums.core, left, right))
             own, shared = (right, left) if shares_head else (left, right)
             loose = False
-            if names is None and shared[0] == shared[1] and reading.facts[shared[0]].loose == _ABNORMAL:
+            if names is None and (
+                (shared[0] == shared[1] and reading.facts[shared[0]].loose == _ABNORMAL)
+                or (own[0] == own[1] and reading.facts[own[0]].loose in self._body)
+            ):
                 names, loose = self._index.loose.get(sums.of(sums.loose, left, right)), True
             if names is None:
                 continue

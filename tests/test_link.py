@@ -74,6 +74,7 @@ def test_name_runs_across_and_only_with_its_own(toy_index: Index) -> None:
     (found,) = choose(toy_index, names, "nausea vomiting", keep_order=True, joined=True)
     assert found.hpo_id == SEIZURE
     assert choose(toy_index, names, "vomiting nausea", keep_order=True, joined=True) == ()
+    assert choose(toy_index, [name("narrow, high palate")], "high narrow palate", keep_order=True, joined=True)
 
 
 @pytest.mark.parametrize(("written", "coded"), [("VSD", True), ("VSDs", True), ("vsd", False), ("Vsd", False)])

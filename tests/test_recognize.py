@@ -21,11 +21,6 @@ name: Abnormal rib morphology
 is_a: HP:0000118
 
 [Term]
-id: HP:0012372
-name: Abnormal eye morphology
-is_a: HP:0000118
-
-[Term]
 id: HP:0000316
 name: Hypertelorism
 is_a: HP:0000118
@@ -153,6 +148,17 @@ def test_part_of_the_body_may_head_a_list(more: Extractor, text: str) -> None:
 def test_other_order_does_not_reach_across_with(toy_extractor: Extractor) -> None:
     assert pieces(toy_extractor, "Nose with long philtrum") == {("Long philtrum", ("long philtrum",))}
     assert labels(toy_extractor, "The philtrum with long lashes") == set()
+
+
+def test_conjuncts_share_an_abnormality(more: Extractor) -> None:
+    assert labels(more, "There were costal, and ocular anomalies.") == {
+        "Abnormal rib morphology",
+        "Abnormality of the eye",
+    }
+
+
+def test_what_was_noted_to_be_is_what_it_was_noted_as(more: Extractor) -> None:
+    assert labels(more, "His ears were noted to be low-set.") == {"Low-set ears"}
 
 
 def test_and_within_a_name(more: Extractor) -> None:
