@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,13 +15,13 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import make_url
 
 import phenoextract
 from phenoextract_api.app import create_app
 from phenoextract_api.settings import Settings, read_settings
 from phenoextract_api.store.crypto import new_key
 from phenoextract_api.store.engine import Store, connect, migrate, open_store
+from tests.api.postgres import Postgres, running_postgres
 
 MakeClient = Callable[..., TestClient]
 Serve = Callable[..., AbstractContextManager["Server"]]
@@ -81,55 +78,26 @@ def stateless_client(
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """Start a PostgreSQL server on a Unix socket of its own, and give its address without a database's name."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
-    as_postgres = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # it refuses to run as root
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    if as_postgres:
-        shutil.chown(folder, "postgres")
-
-    def run(program: str, *arguments: str) -> None:
-        command = [*as_postgres, str(programs[-1] / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-    try:
-        run("initdb", "--auth=trust", "--username=tests", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
-        run("pg_ctl", "--wait", f"--log={folder / 'log'}", f"--options={options}", "start")
-        try:
-            yield f"postgresql://tests@/{{}}?host={folder}"
-        finally:
-            run("pg_ctl", "--wait", "--mode=immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+def postgres_server() -> Iterator[Postgres]:
+    """Start a PostgreSQL server that all tests share."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
+def postgres_url(postgres_server: Postgres) -> str:
     """Make an empty PostgreSQL database and give its URL."""
-    return _postgres_database(postgres_server, template="template0")
+    return postgres_server.url(postgres_server.make_database())
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
+def postgres_template(postgres_server: Postgres) -> str:
     """Make a PostgreSQL database with the tables of the store, to be copied, and give its name."""
-    url = _postgres_database(postgres_server, template="template0")
-    engine = connect(url)
+    name = postgres_server.make_database()
+    engine = connect(postgres_server.url(name))
     migrate(engine)
     engine.dispose()
-    return str(make_url(url).database)
-
-
-def _postgres_database(server: str, *, template: str) -> str:
-    name = f"test_{uuid.uuid4().hex}"
-    engine = connect(server.format("postgres"))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
-    engine.dispose()
-    return server.format(name)
+    return name
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -137,9 +105,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give the URL of an empty store, on each database in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    return _postgres_database(
-        request.getfixturevalue("postgres_server"), template=request.getfixturevalue("postgres_template")
-    )
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return server.url(server.make_database(template=request.getfixturevalue("postgres_template")))
 
 
 @pytest.fixture

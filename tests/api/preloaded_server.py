@@ -1,16 +1,30 @@
 """A process that has loaded everything and forks a `phenoextract serve` for each line of arguments that it reads.
 
 It writes the id of each server's process, which leads a process group of its own, and a line more when that has ended.
+While there is a file at SLOW_COMMITS, each commit takes as many seconds longer as it says.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event
 
 import phenoextract_api.serve  # noqa: F401  to be there already
 from phenoextract.cli import app
 from phenoextract_api.app import create_app
+
+slow_commits = Path(os.environ.get("SLOW_COMMITS", os.devnull))
+
+
+@event.listens_for(Engine, "commit")
+def _wait_for_the_disk(_: Connection) -> None:
+    if slow_commits.is_file():
+        time.sleep(float(slow_commits.read_text("ascii")))
+
 
 create_app()
 for line in sys.stdin:
