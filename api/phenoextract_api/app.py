@@ -25,6 +25,7 @@ from phenoextract_api.pages.templates import problem_page
 from phenoextract_api.routes import (
     admin_pages,
     annotate,
+    explain,
     fhir,
     operations,
     pages,
@@ -81,7 +82,18 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
         lifespan=lifespan,
     )
     problems.install(app, page=problem_page)
-    for routes in (operations, annotate, terms, fhir, requests, sign_in, pages, review_pages, admin_pages):
+    for routes in (
+        operations,
+        annotate,
+        explain,
+        terms,
+        fhir,
+        requests,
+        sign_in,
+        pages,
+        review_pages,
+        admin_pages,
+    ):
         app.include_router(routes.router)
     app.include_router(operations.versioned)
     app.include_router(sign_in.signed_in)

@@ -376,3 +376,25 @@ def test_docs_name_every_key() -> None:
     text = (Path(__file__).parents[2] / "docs" / "review-page.md").read_text("utf-8")
     for key, _ in KEYS:
         assert f"`{key}`" in text
+
+
+def test_nothing_decides_on_more_than_one_suggestion(client: TestClient, sent: str) -> None:
+    page = client.get(sent).text
+    forms = re.findall(rf'<form method="post" action="{sent}/decisions".*?</form>', page, re.DOTALL)
+    assert len(forms) > undecided(page)
+    assert all(len(re.findall(r'name="suggestion_id"', form)) <= 1 for form in forms)
+    before = undecided(page)
+    answer = choose(client, sent, "accept", card_of(page, "Microcephaly"))
+    assert undecided(answer.text) == before - 1
+    described = client.get("/v1/openapi.json").json()
+    bodies = {
+        path: operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
+        for path, operations in described["paths"].items()
+        for operation in operations.values()
+        if path.startswith("/v1/requests/")
+        and "application/json" in operation.get("requestBody", {}).get("content", {})
+    }
+    assert bodies, "decisions are made by requests with a body"
+    for name in bodies.values():
+        fields = described["components"]["schemas"][name]["properties"]
+        assert "array" not in str(fields), f"{name} takes several at once"

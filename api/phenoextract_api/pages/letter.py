@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -54,13 +53,6 @@ def pieces(letter: str, report: Report, cards: Sequence[Card]) -> Iterator[Piece
             cards=tuple(order[place] for place, depth in sorted(covering.items()) if depth),
             ending=tuple(order[place] for place in sorted(set(ends.get(end, ())))),
         )
-
-
-def locate(phrase: str, letter: str) -> tuple[int, int] | None:
-    """Give where the words of a phrase first stand in the letter, whatever their case and the space between them."""
-    words = [re.escape(word) for word in phrase.split()]
-    found = re.search(r"\s+".join(words), letter, re.IGNORECASE)
-    return found.span() if found else None
 
 
 def _places(report: Report, card: Card) -> Iterator[tuple[Span, ...]]:

@@ -35,6 +35,7 @@ KEYS = (
     ("T", "write a note"),
     ("M", "move to the letter: arrows choose words, Shift extends, Enter adds a term for them"),
     ("/", "add a term that was missed"),
+    ("W", "see why words were not coded: those selected, or others"),
     ("Z", "undo"),
     ("S", "summary"),
     ("?", "show these keys"),

@@ -13,6 +13,8 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict
 
+from phenoextract.errors import ConfigError
+from phenoextract.explain import explain, find_words
 from phenoextract.ontology import Term
 from phenoextract.types import Status
 from phenoextract_api import requests
@@ -25,9 +27,10 @@ from phenoextract_api.pages.cards import (
     groups,
     make_cards,
     next_undecided,
+    quote,
     terms,
 )
-from phenoextract_api.pages.letter import locate, pieces
+from phenoextract_api.pages.letter import pieces
 from phenoextract_api.pages.templates import Message, page
 from phenoextract_api.request_types import BadDecision, Decided, Decision, Kind, StaleRequest, State, Tab, WrongState
 from phenoextract_api.request_types import Request as TestRequest
@@ -192,6 +195,49 @@ def find(
     return _choose(request, provided, asked, form)
 
 
+@router.post("/why")
+def why(
+    request: Request,
+    provided: CurrentServices,
+    store: CurrentStore,
+    actor: CurrentActor,
+    shortcuts: ShortcutsOn,
+    request_id: str,
+    form: Annotated[DecisionForm, Form()],
+) -> Response:
+    """Show why words of the letter were coded, or were not."""
+    asked = requests.get_request(store, actor, request_id)
+    letter = asked.letter.text
+    try:
+        start, end = _stretch(form, letter)
+        if start is None or end is None:
+            raise BadDecision("type words of the letter, or select them there")
+        found = explain(provided.extractor, letter, asked.report, start, end)
+    except (BadDecision, ConfigError) as error:
+        message = Message(f"{str(error)[:1].upper()}{str(error)[1:]}.", "why-phrase")
+        return _review(
+            request,
+            provided,
+            asked,
+            shortcuts=shortcuts,
+            messages=[message],
+            status=422,
+            asked_why=form.phrase,
+        )
+    return page(
+        request,
+        "why.html",
+        request=asked,
+        quote=quote(letter, found.start, found.end, found.reason),
+        outcome=found.outcome.value,
+        nearest=found.nearest,
+        drafted=asked.summary.state is State.DRAFT,
+        start=found.start,
+        end=found.end,
+        phrase=" ".join(letter[found.start : found.end].split()),
+    )
+
+
 @router.get("/summary")
 def summary(
     request: Request, provided: CurrentServices, store: CurrentStore, actor: CurrentActor, request_id: str
@@ -256,6 +302,7 @@ def _review(
     form: DecisionForm | None = None,
     messages: Sequence[Message] = (),
     status: int = 200,
+    asked_why: str = "",
 ) -> Response:
     found = _cards(provided, asked)
     every = groups(found)
@@ -280,6 +327,7 @@ def _review(
         severities=[provided.ontology[hpo_id] for hpo_id in provided.ontology.children(SEVERITY)],
         add=form or DecisionForm(etag=asked.summary.etag),
         messages=messages,
+        asked_why=asked_why,
         shortcuts=shortcuts,
         path=f"/requests/{asked.summary.id}",
     )
@@ -419,7 +467,7 @@ def _stretch(form: DecisionForm, letter: str) -> tuple[int, int] | tuple[None, N
         return int(form.start), int(form.end)
     if not form.phrase.strip():
         return None, None
-    found = locate(form.phrase, letter)
+    found = next(find_words(form.phrase, letter), None)
     if found is None:
         raise BadDecision("these words are not in the letter: type them as they stand there, or leave the field empty")
     return found

@@ -131,7 +131,7 @@ const searches = new WeakMap();
 
 document.addEventListener("input", (event) => {
   const field = event.target;
-  if (field.id === "add-phrase") forgetStretch(field.form);
+  if (field.id === "add-phrase" || field.id === "why-phrase") forgetStretch(field.form);
   if (field.name === "q" && field.form?.dataset.search) search(field);
 });
 
@@ -252,43 +252,61 @@ function selected() {
 }
 
 document.addEventListener("selectionchange", () => {
-  const found = canDecide() && selected();
-  const button = addButton();
-  button.hidden = !found;
-  if (!found || !letter().contains(found.range.commonAncestorContainer)) {
-    button.hidden = true;
-    return;
-  }
+  if (!review() || !letter()) return;
+  const found = selected();
+  const bar = selectionBar();
+  bar.hidden = !found || !letter().contains(found.range.commonAncestorContainer);
+  if (bar.hidden) return;
   const place = found.range.getBoundingClientRect();
   const frame = letter().getBoundingClientRect();
-  button.style.top = `${place.bottom - frame.top + 4}px`;
-  button.style.left = `${Math.max(0, Math.min(place.left - frame.left, frame.width - 240))}px`;
+  bar.style.top = `${place.bottom - frame.top + 4}px`;
+  bar.style.left = `${Math.max(0, Math.min(place.left - frame.left, frame.width - bar.offsetWidth))}px`;
 });
 
-function addButton() {
-  const there = document.getElementById("add-selected");
+function selectionBar() {
+  const there = document.getElementById("for-selection");
   if (there) return there;
+  const bar = document.createElement("div");
+  bar.id = "for-selection";
+  bar.className = "for-selection";
+  bar.hidden = true;
+  if (canDecide()) bar.append(selectionButton("Add a term for these words", addForSelection));
+  bar.append(selectionButton("Why was this not coded?", explainSelection));
+  letter().after(bar);
+  return bar;
+}
+
+function selectionButton(text, onClick) {
   const button = document.createElement("button");
-  button.id = "add-selected";
   button.type = "button";
-  button.className = "nhsuk-button nhsuk-button--small add-selected";
-  button.textContent = "Add a term for these words";
-  button.hidden = true;
+  button.className = "nhsuk-button nhsuk-button--small";
+  button.textContent = text;
   button.addEventListener("pointerdown", (event) => event.preventDefault()); // the selection stays
-  button.addEventListener("click", addForSelection);
-  letter()?.after(button);
+  button.addEventListener("click", onClick);
   return button;
+}
+
+function fillIn(form, found) {
+  form.elements.phrase.value = found.text.replace(/\s+/g, " ");
+  form.elements.start.value = found.start;
+  form.elements.end.value = found.end;
+}
+
+function explainSelection() {
+  const found = selected();
+  const form = document.getElementById("why");
+  if (!found) return focusField(document.getElementById("why-phrase"));
+  fillIn(form, found);
+  form.requestSubmit();
 }
 
 function addForSelection() {
   const found = selected();
   const form = document.getElementById("add");
   if (!found || !form) return;
-  form.elements.phrase.value = found.text.replace(/\s+/g, " ");
-  form.elements.start.value = found.start;
-  form.elements.end.value = found.end;
+  fillIn(form, found);
   form.elements.q.value = found.text.replace(/\s+/g, " ");
-  addButton().hidden = true;
+  selectionBar().hidden = true;
   focusField(form.elements.q);
   form.elements.q.select();
   search(form.elements.q);
@@ -408,6 +426,7 @@ const KEYS = {
   t: () => focusField(document.getElementById(`${currentCard()?.id}-note`)),
   m: () => letter()?.focus(),
   "/": () => focusField(document.getElementById("add-q")),
+  w: explainSelection,
   z: () => document.getElementById("undo")?.click(),
   s: () => document.getElementById("to-summary")?.click(),
   "?": () => focusField(document.querySelector("#shortcuts summary")),
