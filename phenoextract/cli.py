@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 
 from phenoextract import cli_batch, cli_ontology, cli_why
 from phenoextract.errors import DocumentError, PhenoextractError, describe_fault
+from phenoextract.formats.deidentify import Evidence, deidentify, shown
 from phenoextract.purpose import INTENDED_PURPOSE
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ def extract(
         bool,
         typer.Option("--unreviewed", help="State as facts what still needs review; json, csv and omop always hold it."),
     ] = False,
+    evidence: Annotated[
+        Evidence,
+        typer.Option(help="Quote the letter, mask names, dates and numbers in it, or withhold its words altogether."),
+    ] = Evidence.QUOTED,
 ) -> None:
     r"""Code letters and show the terms, their evidence, and what was not coded and why.
 
@@ -132,7 +137,7 @@ def extract(
 
     extractor = load(index, ExtractConfig(encoder=not no_encoder))
     outcomes = [outcome for name in files for outcome in _code(extractor, name)]
-    coded = [outcome for outcome in outcomes if outcome]
+    coded = [_without_identity(*outcome, evidence) for outcome in outcomes if outcome]
     _write(_render(coded, form, extractor, to_screen=out is None, bom=bom, unreviewed=unreviewed), out)
     if html:
         from phenoextract.formats import html as page
@@ -191,6 +196,10 @@ def _code(extractor: Extractor, name: str) -> Iterator[tuple[Document, Report] |
         with _told(document.id):
             report = extractor(document)
         yield (document, report) if report else None
+
+
+def _without_identity(document: Document, report: Report, evidence: Evidence) -> tuple[Document, Report]:
+    return replace(document, text=shown(document.text, report, evidence)), deidentify(report, document.text, evidence)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from phenoextract.formats.deidentify import Evidence
+
 if TYPE_CHECKING:
     from phenoextract.batch.journal import Summary
     from phenoextract.batch.sources import Row
@@ -70,6 +72,10 @@ def batch(
     no_encoder: Annotated[
         bool, typer.Option("--no-encoder", help="Go by the lexicon alone: faster, but no paraphrases.")
     ] = False,
+    evidence: Annotated[
+        Evidence,
+        typer.Option(help="Quote the documents, mask names, dates and numbers in them, or withhold their words."),
+    ] = Evidence.QUOTED,
     restart: Annotated[bool, typer.Option("--restart", help="Throw an unfinished run of OUT away.")] = False,
 ) -> None:
     r"""Code many documents with every core; stopped anywhere, the same command goes on.
@@ -119,6 +125,7 @@ def batch(
         time_limit=time_limit,
         part_rows=part_size,
         restart=restart,
+        evidence=evidence,
         only=_named_in(only) if only else None,
         settings={"only": _digest(only), "since": str(since), "columns": [columns.id, columns.text]},
     )

@@ -9,7 +9,9 @@ from typing import assert_never
 
 from phenoextract.formats import csv, exomiser, fhir, lirical, omop, phenopacket, phenotips
 from phenoextract.formats import json as report_json
+from phenoextract.formats.deidentify import withhold
 from phenoextract.ontology import Ontology
+from phenoextract.purpose import INTENDED_PURPOSE
 from phenoextract.types import Coding, Confirmation, Report, Status
 from phenoextract_api.auth import Actor
 from phenoextract_api.requests import export_report, get_request
@@ -66,12 +68,15 @@ def export(
     form: ExportFormat,
     *,
     version: int | None = None,
+    quote: bool = False,
 ) -> Export:
     """Give what was confirmed in a format; raises as `export_report`, which says which version is given.
 
+    Without `quote` no words of the letter leave, only terms and the places that support them.
     FHIR marks what the version before it confirmed as replaced or withdrawn.
     """
-    report, confirmation = export_report(store, actor, request_id, version=version)
+    confirmed, confirmation = export_report(store, actor, request_id, version=version)
+    report = confirmed if quote else withhold(confirmed)
     previous = None
     if form is ExportFormat.FHIR and confirmation.version > 1:
         previous = get_request(store, actor, request_id, version=confirmation.version - 1).coded
@@ -115,5 +120,6 @@ def _rendered(
             return csv.render([report], confirmation=confirmation)
         case ExportFormat.JSON:
             confirmed = asdict(confirmation) | {"confirmed_at": confirmation.confirmed_at.isoformat()}
-            return json.dumps({"confirmation": confirmed, "report": report_json.to_dict(report)})
+            whole = {"purpose": INTENDED_PURPOSE, "confirmation": confirmed, "report": report_json.to_dict(report)}
+            return json.dumps(whole)
     assert_never(form)

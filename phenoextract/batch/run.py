@@ -31,6 +31,7 @@ from phenoextract.batch.sinks import STANDARD_OUTPUT, Coded, Form, Sink, compres
 from phenoextract.batch.sources import Row, Source
 from phenoextract.batch.worker import Job, Result, collect, start, work
 from phenoextract.errors import ConfigError
+from phenoextract.formats.deidentify import Evidence
 
 _CHUNK_ROWS, _CHUNK_SIZE = 64, 1_000_000
 _PART_SIZE = 32_000_000
@@ -44,14 +45,15 @@ class Options:
     """How a batch runs.
 
     `workers` and `time_limit`, in seconds a document, do not change what it gives; `part_rows` is how many
-    documents a part holds at most; `only` is true for the documents to code, and `settings` is what else makes a
-    run another run.
+    documents a part holds at most; `evidence` is what the output shows of the documents' words; `only` is true for
+    the documents to code, and `settings` is what else makes a run another run.
     """
 
     workers: int
     time_limit: float = 60.0
     part_rows: int = 1000
     restart: bool = False
+    evidence: Evidence = Evidence.QUOTED
     only: Callable[[Row], bool] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,6 +91,7 @@ def run(
         "source": {"name": source.name, "kind": source.kind, "carried": list(source.carried)},
         "form": form,
         "part size": options.part_rows,
+        "evidence": options.evidence,
         "provenance": asdict(extractor.provenance),
     }
     with _explained(out), _work_folder(out) as folder:
@@ -96,7 +99,7 @@ def run(
             sink = open_sink(form, source, journal.started)
             if earlier is not None:
                 earlier.prepare(folder / "earlier.sqlite")
-            job = Job(extractor, sink, folder / "reports.sqlite", earlier)
+            job = Job(extractor, sink, folder / "reports.sqlite", earlier, options.evidence)
             if not _is_handed_over(journal, out):
                 _code_parts(journal, job, source, options, progress)
                 _hand_over(journal, sink, out, with_changes=earlier is not None)

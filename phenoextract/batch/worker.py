@@ -17,6 +17,7 @@ from phenoextract.batch.reports import Reports
 from phenoextract.batch.sinks import Coded, Sink
 from phenoextract.batch.sources import Row
 from phenoextract.errors import DocumentError
+from phenoextract.formats.deidentify import Evidence, deidentify
 from phenoextract.types import Document, Report
 
 _HEADROOM = 1 << 30  # bytes that a worker may take beyond those it starts with
@@ -30,6 +31,7 @@ class Job:
     sink: Sink
     reports: Path
     earlier: Earlier | None = None
+    evidence: Evidence = Evidence.QUOTED
 
 
 class Result(NamedTuple):
@@ -77,7 +79,7 @@ def work(rows: Sequence[Row]) -> Result:
     reports.put(reused | {digest: outcome for digest, outcome in made.items() if isinstance(outcome, Report)})
     outcomes: dict[str, Report | Failure] = {**done, **made}
     coded = [
-        Coded(row, _renamed(outcomes[digest], item.id) if isinstance(item, Document) else item, digest)
+        Coded(row, _given(outcomes[digest], item, job.evidence) if isinstance(item, Document) else item, digest)
         for row, (item, digest) in zip(rows, parsed, strict=True)
     ]
     changes = []
@@ -124,6 +126,7 @@ def _document(row: Row) -> Document | Failure:
         return Failure(row.id, OUT_OF_MEMORY)
 
 
-def _renamed(outcome: Report | Failure, document_id: str) -> Report | Failure:
-    """Give what became of a text to another document that has it."""
-    return replace(outcome, id=document_id)
+def _given(outcome: Report | Failure, document: Document, evidence: Evidence) -> Report | Failure:
+    """Give what became of a text to a document that has it, with as much of its words as may leave."""
+    own = replace(outcome, id=document.id)
+    return deidentify(own, document.text, evidence) if isinstance(own, Report) else own

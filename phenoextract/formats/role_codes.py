@@ -61,8 +61,13 @@ def person(annotation: Annotation) -> tuple[str, int]:
     return code, -1 if code in _ONE_ONLY else cue.start if cue else annotation.start
 
 
+def names_relative(cue: Cue) -> bool:
+    """Tell whether a cue is a word for a relative, such as "mother", and so no name."""
+    return _word(cue) in _CODINGS
+
+
 def _cue(annotation: Annotation) -> Cue | None:
-    return next((cue for cue in annotation.cues if _word(cue) in _CODINGS), None)
+    return next(filter(names_relative, annotation.cues), None)
 
 
 def _word(cue: Cue) -> str:

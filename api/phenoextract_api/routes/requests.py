@@ -251,9 +251,12 @@ def export_request(
     version: Annotated[
         int | None, Query(ge=1, description="A superseded version; by default the confirmed one.")
     ] = None,
+    quote: Annotated[
+        bool, Query(description="Quote the letter's words in csv, json and omop; by default only terms and places.")
+    ] = False,
 ) -> Response:
     """Give the confirmed features in a format; what is not confirmed is never given."""
-    made = export(store, actor, provided.ontology, provided.settings, request_id, format, version=version)
+    made = export(store, actor, provided.ontology, provided.settings, request_id, format, version=version, quote=quote)
     return Response(
         made.content.encode("utf-8", "replace"),
         media_type=made.media_type,
