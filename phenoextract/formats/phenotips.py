@@ -12,6 +12,7 @@ from typing import Any
 
 from phenoextract.formats.facts import facts
 from phenoextract.ontology import Ontology
+from phenoextract.purpose import INTENDED_PURPOSE
 from phenoextract.types import Confirmation, Feature, Report, Status
 
 
@@ -32,6 +33,7 @@ def render(
         "meta": {
             "hpo_version": report.provenance.hpo_release,
             "phenoextract_version": report.provenance.version,
+            "purpose": INTENDED_PURPOSE,
         },
     }
     return json.dumps(patient, indent=indent)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from phenoextract.errors import ConfigError
 from phenoextract.formats import json as report_json
+from phenoextract.purpose import INTENDED_PURPOSE
 from phenoextract.types import Report
 
 TABLE_VERSION = "1"
@@ -85,7 +86,7 @@ SCHEMA = pa.schema(
         "annotations": pa.list_(_ANNOTATION),
         "provenance": _PROVENANCE,
     },
-    metadata={"phenoextract.table": TABLE_VERSION},
+    metadata={"phenoextract.table": TABLE_VERSION, "phenoextract.purpose": INTENDED_PURPOSE},
 )
 
 
