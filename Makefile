@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --requirement
 INDEX   := phenoextract/_artefacts/current
 LETTERS  = $(wildcard examples/letters/*.txt examples/letters/*.docx)
 
-.PHONY: run test check format index bench bench-spark bench-service lock fuzz clean
+.PHONY: run test check format index safety-case bench bench-spark bench-service lock fuzz clean
 
 run: $(INDEX)
 	@mkdir -p out
@@ -32,6 +32,12 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 index: $(INDEX)
+
+# with the results of tests, where some ran with --junitxml=out/junit-....xml
+safety-case: $(READY)
+	@mkdir -p out
+	@$(BIN)/python -m tests.safety.safety_case $(wildcard out/junit-*.xml) >out/safety_case.md
+	@echo "The clinical safety case report: out/safety_case.md"
 
 bench: $(INDEX)
 	$(INSTALL) requirements/all.txt
