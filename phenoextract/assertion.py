@@ -88,11 +88,11 @@ def decide(
     subject = find_subject(text, letter=letter)
     taken = [_words(tokens, mention.spans) for mention in mentions]
     names: set[int] = set()
-    for mention in mentions:
+    for mention, (first, last) in zip(mentions, taken, strict=True):
         if mention.candidates:
-            for span in mention.spans:
-                first, last = _words(tokens, (span,))
-                names.update(range(first, last + 1))
+            pieces = [(first, last)] if len(mention.spans) == 1 else [_words(tokens, (span,)) for span in mention.spans]
+            for begin, end in pieces:
+                names.update(range(begin, end + 1))
     begins = [begin for begin, _ in tokens.sentences]
     read: dict[int, tuple[Sentence, Cue | None]] = {}
     decisions = []
@@ -297,7 +297,7 @@ def _uncertainty(sentence: Sentence, subject: Subject, first: int, last: int) ->
         return mark
     kinds = ("uncertain.before", "uncertain.modal") if subject.letter else ("uncertain.before",)
     for hit in sentence.before(kinds, first, 12):
-        if not sentence.terminated(_behind_subject(sentence, hit.last), first, lists="or" in sentence.vocabulary):
+        if not sentence.terminated(_behind_subject(sentence, hit.last), first, lists="or" in sentence.words):
             return sentence.cue("uncertainty", hit)
     if subject.letter:
         for hit in sentence.before(("risk.before",), first, 12):
@@ -321,12 +321,12 @@ def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:
             return Cue("uncertainty", start, start + 1, "?")
         if gaps[place] >= Gap.HARD:
             break
-    behind = _QUERIED.match(sentence.text, ends[last])
+    behind = _QUERIED.match(sentence.text, ends[last]) if "?" in sentence.text[ends[last] : ends[last] + 4] else None
     return None if behind is None else Cue("uncertainty", behind.start(1), behind.start(1) + 1, "?")
 
 
 def _family_section(sentence: Sentence) -> Cue | None:
-    if sentence.section.kind != "family" or not SELF.isdisjoint(sentence.vocabulary):
+    if sentence.section.kind != "family" or not SELF.isdisjoint(sentence.words):
         return None
     return next(iter(sentence.section_cue()), None)
 
@@ -363,7 +363,7 @@ def _may_follow(sentence: Sentence, condition: int, first: int) -> bool:
 
 
 def _names_patient(sentence: Sentence) -> bool:
-    return not _OF_PATIENT.isdisjoint(sentence.vocabulary)
+    return not _OF_PATIENT.isdisjoint(sentence.words)
 
 
 def _not_coded(sentence: Sentence, reason: NotCoded, kind: str, hit: CueHit) -> Assertion:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -50,19 +49,22 @@ class CueHit(NamedTuple):
 _Cues = dict[tuple[str, ...], list[str]]  # the words of a cue -> its kinds
 
 
-@lru_cache(maxsize=2)
-def _cue_table(*, behind: bool) -> dict[str, list[tuple[int, _Cues]]]:
-    """Give the cues by first word and then by length, longest first: those that look back, or the others."""
-    table: dict[str, dict[int, _Cues]] = {}
+@lru_cache(maxsize=1)
+def _cue_table() -> dict[str, list[tuple[bool, list[tuple[int, _Cues]]]]]:
+    """Give the cues by first word, then whether they look back, and then by length, longest first."""
+    table: dict[str, dict[bool, dict[int, _Cues]]] = {}
     for group, parts in load_rules("context").items():
         for part, phrases in parts.items():
-            if (group, part) in _NOT_CUES or (part == "after") is not behind:
+            if (group, part) in _NOT_CUES:
                 continue
             for phrase in phrases:
                 words = tuple(phrase.replace("-", " ").split())
-                same = table.setdefault(words[0], {}).setdefault(len(words), {})
-                same.setdefault(words, []).append(f"{group}.{part}")
-    return {first: sorted(by_length.items(), reverse=True) for first, by_length in table.items()}
+                by_length = table.setdefault(words[0], {}).setdefault(part == "after", {})
+                by_length.setdefault(len(words), {}).setdefault(words, []).append(f"{group}.{part}")
+    return {
+        first: [(behind, sorted(by_length.items(), reverse=True)) for behind, by_length in sorted(directions.items())]
+        for first, directions in table.items()
+    }
 
 
 @lru_cache(maxsize=64)
@@ -71,12 +73,11 @@ def listed(group: str, part: str) -> frozenset[str]:
     return frozenset(load_rules("context")[group][part])
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """One sentence of a text, words `begin` to `end`, with its cues.
 
-    `firsts` are the cues' first words, in order, and `names` holds the word positions of recognised findings: a
-    cue word inside one is no cue. All positions are positions in the whole text's words.
+    `firsts` are the cues' first words, in order, `kinds` their kinds, and `names` holds the word positions of
+    recognised findings: a cue word inside one is no cue. All positions are positions in the whole text's words.
     """
 
     text: str
@@ -88,7 +89,7 @@ class Sentence:
     words: list[str]
     cues: list[CueHit]
     firsts: list[int]
-    vocabulary: frozenset[str]
+    kinds: frozenset[str]
     explanation: CueHit | None
 
     def word(self, place: int) -> str:
@@ -119,6 +120,9 @@ class Sentence:
 
     def before(self, kinds: Iterable[str], first: int, reach: int = _SCOPE) -> Iterator[CueHit]:
         """Give the cues of some kinds that stand within reach before a position, nearest first."""
+        return iter(()) if self.kinds.isdisjoint(kinds) else self._before(kinds, first, reach)
+
+    def _before(self, kinds: Iterable[str], first: int, reach: int) -> Iterator[CueHit]:
         for number in range(self._cue_from(first) - 1, -1, -1):
             hit = self.cues[number]
             if first - hit.first > reach + _MAX_CUE:
@@ -128,6 +132,9 @@ class Sentence:
 
     def after(self, kinds: Iterable[str], last: int, reach: int = _AFTER) -> Iterator[CueHit]:
         """Give the cues of some kinds that stand within reach behind a position, nearest first."""
+        return iter(()) if self.kinds.isdisjoint(kinds) else self._after(kinds, last, reach)
+
+    def _after(self, kinds: Iterable[str], last: int, reach: int) -> Iterator[CueHit]:
         for number in range(self._cue_from(last + 1), len(self.cues)):
             hit = self.cues[number]
             if hit.first > last + reach:
@@ -166,7 +173,7 @@ class Sentence:
 
     def is_run(self, last: int, first: int) -> bool:
         """Tell whether nothing but blanks and hyphens separates the words from one position to another."""
-        return all(self.tokens.gaps[place] == Gap.SPACE for place in range(last + 1, first + 1))
+        return self.tokens.gaps.count(Gap.SPACE, last + 1, first + 1) == max(0, first - last)
 
     def terminated(self, start: int, end: int, *, lists: bool = True) -> bool:
         """Tell whether something between two positions (exclusive) ends a cue's scope.
@@ -178,6 +185,8 @@ class Sentence:
             hit = self.cues[number]
             if hit.kind == "terminators.words" and hit.last < end and hit.first not in self.names:
                 return True
+        if self.is_run(start, end):
+            return False
         gaps = self.tokens.gaps
         for place in range(start + 1, end + 1):
             if gaps[place] in (Gap.HARD, Gap.LABEL) or (gaps[place] == Gap.SOFT and self._leaves_bracket(start, place)):
@@ -197,26 +206,27 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
     Cues that look back ("not seen") are found apart from all others, as they share words ("was not").
     """
     words = list(map(fold, tokens.words[begin:end]))
-    ahead = _find(_cue_table(behind=False), words, begin, names)
-    behind = _find(_cue_table(behind=True), words, begin, names)
-    cues = sorted([*ahead, *behind], key=lambda hit: hit.first)
+    cues = _find(words, begin, names)
+    kinds = frozenset([hit.kind for hit in cues])
     explanation = next((hit for hit in cues if hit.kind == "explanation.anywhere"), None)
     firsts = [hit.first for hit in cues]
-    return Sentence(text, tokens, begin, end, section, names, words, cues, firsts, frozenset(words), explanation)
+    return Sentence(text, tokens, begin, end, section, names, words, cues, firsts, kinds, explanation)
 
 
-def _find(table: dict[str, list[tuple[int, _Cues]]], words: list[str], begin: int, names: set[int]) -> list[CueHit]:
+def _find(words: list[str], begin: int, names: set[int]) -> list[CueHit]:
+    table = _cue_table()
     cues: list[CueHit] = []
-    free = 0
+    free = [0, 0]  # the ends of the last cue that looks ahead, and of the last one that looks back
     for place in [place for place, word in enumerate(words) if word in table]:
-        for length, same in table[words[place]]:
-            end = place + length
-            if end <= free:
-                break
-            kinds = same.get(tuple(words[place:end]))
-            if kinds is not None:
-                if begin + place not in names or begin + end - 1 not in names:
-                    cues += [CueHit(kind, begin + place, begin + end - 1) for kind in kinds]
-                free = end
-                break
+        for behind, by_length in table[words[place]]:
+            for length, same in by_length:
+                end = place + length
+                if end <= free[behind]:
+                    break
+                kinds = same.get(tuple(words[place:end]))
+                if kinds is not None:
+                    if begin + place not in names or begin + end - 1 not in names:
+                        cues += [CueHit(kind, begin + place, begin + end - 1) for kind in kinds]
+                    free[behind] = end
+                    break
     return cues

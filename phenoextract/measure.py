@@ -215,9 +215,10 @@ def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Men
 
 def _find_names(text: str, tokens: Tokens) -> list[_Name]:
     rules = _rules()
+    words = rules.names
     names: list[_Name] = []
     done = 0
-    for place in [place for place, word in enumerate(tokens.words) if word in rules.names]:
+    for place in [place for place, word in enumerate(tokens.words) if word in words]:
         if tokens.starts[place] < done:
             continue
         match = rules.names[tokens.words[place]].match(text, tokens.starts[place])

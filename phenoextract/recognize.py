@@ -10,11 +10,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import accumulate, chain, compress, islice, pairwise
+from itertools import chain, compress, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phenoextract.digits import readings
 from phenoextract.index import Index, Name, word_classes, word_hash
@@ -37,12 +38,6 @@ def _any_of(kinds: Iterable[int], gaps: Iterable[int]) -> bytes:
     return b"[%b]" % b"".join(re.escape(bytes((kind | gap,))) for kind in kinds for gap in gaps)
 
 
-# Words that one name may run across: from a word of content or degree up to an unknown word or a break.
-_RUN = re.compile(
-    _any_of((_CONTENT, _NEGATION, _MODIFIER), (*_CLOSE, Gap.SOFT, *_BREAKS))
-    + _any_of((_CONTENT, _NEGATION, _MODIFIER, _PLAIN, _ORDERED, _JOINING, _NOR), (*_CLOSE, Gap.SOFT))
-    + b"*"
-)
 # A list: conjuncts, and what separates them (a comma, a slash, "and", "or"); group 1 is there if there are two.
 _CONJUNCT = _any_of((_CONTENT,), (*_CLOSE, Gap.SOFT, *_BREAKS)) + _any_of((_CONTENT, _MODIFIER, _PLAIN), _CLOSE) + b"*"
 _SEPARATOR = (
@@ -67,6 +62,9 @@ _PROSE = re.compile(
     + b"+"
 )
 _KIND = 0xF8  # the part of a shape that is the word's kind
+# By shape: the words that count for names, and those before which every name ends: an unknown one, one behind a break.
+_COUNTS = bytes(shape & _KIND in (_CONTENT, _NEGATION, _MODIFIER) for shape in range(256))
+_PARTS = bytes(shape & _KIND == _UNKNOWN or shape & ~_KIND in _BREAKS for shape in range(256))
 _ENDS = frozenset({_UNKNOWN, _CONTENT, _MODIFIER})
 _COUNTED = frozenset({_CONTENT, _MODIFIER, _UNKNOWN})
 _MAX_PHRASE = 8  # words
@@ -116,18 +114,24 @@ class Word(NamedTuple):
     diseases: tuple[tuple[str, ...], ...] = ()
 
 
-_STRICT, _LOOSE = Word._fields.index("strict"), Word._fields.index("loose")
+_KIND_OF, _FOLDED_OF, _STRICT_OF, _CORE_OF, _LOOSE_OF = (
+    itemgetter(Word._fields.index(field)) for field in ("kind", "folded", "strict", "core", "loose")
+)
 
 
-class _Sums(NamedTuple):
-    """The hashes of all words before each word: of content as it is, and by classes."""
+class _Sieve:
+    """Tells of many keys at once which may be in a set: all that are, and at most one in sixteen of the others."""
 
-    core: Sequence[int]
-    loose: Sequence[int]
+    def __init__(self, keys: Iterable[int]) -> None:
+        held = np.fromiter(keys, np.uint64)
+        self._last = np.uint64((1 << (16 * len(held)).bit_length()) - 1)
+        self._may_hold = np.zeros(int(self._last) + 1, np.bool_)
+        self._may_hold[held & self._last] = True
 
-    @staticmethod
-    def of(sums: Sequence[int], *pieces: Piece) -> int:
-        return sum(sums[last + 1] - sums[first] for first, last in pieces)
+    def __call__(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Give for each key whether it may be in the set."""
+        found: NDArray[np.bool_] = self._may_hold[keys & self._last]
+        return found
 
 
 class _Vocabulary(dict[str, Word]):
@@ -146,11 +150,12 @@ class _Vocabulary(dict[str, Word]):
 class _Reading(NamedTuple):
     """A text as recognition reads it: what is known of its words, and their kinds and gaps as one byte a word.
 
-    `around` gives the folded words of a sentence and its neighbours up to some sentences away.
+    `folded` are the folded words, and `around` gives those of a sentence and its neighbours up to some sentences away.
     """
 
     tokens: Tokens
     facts: Sequence[Word]
+    folded: Sequence[str]
     shape: bytes
     around: Callable[[int, int], frozenset[str]]
 
@@ -195,6 +200,7 @@ class Recognizer:
         self._keys_of = lru_cache(maxsize=_MAX_MEMO)(self._meanings_of_name)
         self._neighbours = lru_cache(maxsize=_MAX_MEMO)(self._alternatives)
         self._ranked = lru_cache(maxsize=_MAX_MEMO)(self._rank)
+        self._sieves = _Sieve(index.strict), _Sieve(index.loose), _Sieve(index.pairs)
 
     def __call__(self, text: str, tokens: Tokens, *, letter: bool = False) -> list[Mention]:
         """Give the mentions of a text, in order of their start; in letters, names of diseases hide their parts."""
@@ -264,8 +270,7 @@ class Recognizer:
     def _paraphrases(self, reading: _Reading, hits: list[_Hit], likeness: Likeness) -> list[_Hit]:
         """Add phrases that no name matches but one is like; a longer phrase replaces the less specific hits in it."""
         pieces = list(self._phrases(reading, hits))
-        words = [fold(word) for word in reading.tokens.words]
-        near = likeness.nearest(words, [fact.loose for fact in reading.facts], pieces, _HOLDS_NAME)
+        near = likeness.nearest(reading.folded, [fact.loose for fact in reading.facts], pieces, _HOLDS_NAME)
         at: dict[int, list[int]] = {}  # word -> the hits that have it
         for number, hit in enumerate(hits):
             for place in _places(hit):
@@ -331,12 +336,13 @@ class Recognizer:
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
-        for place in range(len(facts) - 1):
-            if facts[place].folded == "to" and facts[place + 1].folded == "be":  # "were noted to be brittle"
-                facts[place] = facts[place + 1]
-        kinds = np.frombuffer(bytes(map(itemgetter(0), facts)), np.uint8)
+        folded = list(map(_FOLDED_OF, facts))
+        for place in [place for place, word in enumerate(folded) if word == "be"]:
+            if place and folded[place - 1] == "to":  # "were noted to be brittle"
+                facts[place - 1] = facts[place]
+        kinds = np.frombuffer(bytes(map(_KIND_OF, facts)), np.uint8)
         shape = (kinds | np.frombuffer(tokens.gaps, np.uint8)).tobytes()
-        return _Reading(tokens, facts, shape, lru_cache(maxsize=4)(partial(_around, tokens, facts)))
+        return _Reading(tokens, facts, folded, shape, lru_cache(maxsize=4)(partial(_around, tokens, folded)))
 
     def classify(self, word: str) -> Word:
         """Give what a word is to recognition, by itself."""
@@ -387,29 +393,47 @@ class Recognizer:
 
     def _scan(self, reading: _Reading) -> list[_Hit]:
         """Find names in contiguous words: the longest from each word on (with `nested`, all)."""
-        names_of, pairs = self._index.strict.get, self._index.pairs
-        strict = list(map(itemgetter(_STRICT), reading.facts))
-        loose_keys = list(map(itemgetter(_LOOSE), reading.facts))
+        shape = reading.shape
+        counted = list(compress(reading.facts, shape.translate(_COUNTS)))
+        places = list(compress(range(len(shape)), shape.translate(_COUNTS)))
+        runs = np.cumsum(np.frombuffer(shape.translate(_PARTS), np.uint8), dtype=np.int64)[places]
+        alone, longer = self._may_begin(counted, runs)
+        ends = np.searchsorted(runs, runs, "right")
+        begins = np.flatnonzero(alone | longer)
         hits: list[_Hit] = []
-        for run in _RUN.finditer(reading.shape):
-            places = list(compress(range(*run.span()), strict[run.start() : run.end()]))
-            keys = [loose_keys[place] for place in places]
-            linked = [not (own and key) or own + key in pairs for own, key in pairwise(keys)]
-            for start, (place, goes_on) in enumerate(zip(places, [*linked, False], strict=True)):
-                alone = names_of(strict[place])
-                if alone is None and not goes_on:
-                    continue
-                found = [] if alone is None else [(0, alone, False, True)]
-                if goes_on:
-                    found += self._names_from([reading.facts[other] for other in places[start : start + _MAX_WORDS]])
-                for reach, names, loose, whole in reversed(found):
-                    piece = place, places[start + reach]
-                    hit = self._contiguous(reading, piece, names, loose=loose, whole=whole)
-                    if hit is not None:
-                        hits.append(hit)
-                        if not self._nested:
-                            break
+        for start, end in zip(begins.tolist(), ends[begins].tolist(), strict=True):
+            names = self._index.strict.get(counted[start].strict)
+            found = [] if names is None else [(0, names, False, True)]
+            if longer[start]:
+                found += self._names_from(counted[start : min(end, start + _MAX_WORDS)])
+            for reach, names, loose, whole in reversed(found):
+                piece = places[start], places[start + reach]
+                hit = self._contiguous(reading, piece, names, loose=loose, whole=whole)
+                if hit is not None:
+                    hits.append(hit)
+                    if not self._nested:
+                        break
         return hits
+
+    def _may_begin(self, words: Sequence[Word], runs: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Tell of each word that counts, in runs with numbers, whether it may be a name and whether it may begin one.
+
+        It may begin one if the next one stands in a name with it, and the two are a name or the one behind stands
+        in a name with it too; a word of measurement (whose loose key is 0) stands in a name with any.
+        """
+        is_name, is_loose_name, stand_together = self._sieves
+        strict = np.fromiter(map(_STRICT_OF, words), np.uint64, len(words))
+        loose = np.fromiter(map(_LOOSE_OF, words), np.uint64, len(words))
+        longer = np.zeros(len(words), np.bool_)
+        if len(words) > 1:
+            bare = loose == 0
+            near, two = (runs[:-1] == runs[1:]), loose[:-1] + loose[1:]
+            near &= bare[:-1] | bare[1:] | stand_together(two)
+            goes_on = np.zeros(len(words) - 1, np.bool_)
+            goes_on[:-1] = runs[:-2] == runs[2:]
+            goes_on[:-1] &= bare[:-2] | bare[1:-1] | bare[2:] | stand_together(loose[:-2] + loose[2:])
+            longer[:-1] = near & (goes_on | is_name(strict[:-1] + strict[1:]) | is_loose_name(two))
+        return is_name(strict), longer
 
     def _names_from(self, words: Sequence[Word]) -> list[tuple[int, tuple[int, ...], bool, bool]]:
         """Give (words behind the first, names, found by the loose key, all words count) for each name of several words.
@@ -513,10 +537,6 @@ class Recognizer:
             for place in range(hit.pieces[0][0], hit.pieces[0][1] + 1):
                 if place not in covered or covered[place].size < hit.size:
                     covered[place] = hit
-        sums = _Sums(
-            [0, *accumulate([fact.core for fact in reading.facts])],
-            [0, *accumulate([fact.loose if fact.core else 0 for fact in reading.facts])],
-        )
         found: list[_Hit | None] = []
         for conjuncts in lists:
             last = len(conjuncts) - 1
@@ -525,14 +545,17 @@ class Recognizer:
                 starts_name = len(right) > 1 and right[0] in covered and reading.facts[right[1]].longest > 1
                 for left in (conjuncts[before] for before in {number - 1, 0}):
                     if len(left) > 1 and right[0] - left[-1] < _MAX_SPLIT:
-                        pairs = self._heads(reading, left[-_MAX_WORDS:], right, least=2 if starts_name else 1)
-                        found.append(self._share(reading, sums, covered, pairs, shares_head=True))
+                        inner = left[-_MAX_WORDS:]
+                        if near := self._partners(reading, right[0], inner[:-1]):
+                            pairs = _heads(inner, right, near, least=2 if starts_name else 1)
+                            found.append(self._share(reading, covered, pairs, shares_head=True))
             for number in range(last):
                 left = conjuncts[number]
                 for right in (conjuncts[behind] for behind in {number + 1, last}):
                     if len(right) > 1 and right[0] - left[-1] < _MAX_SPLIT:
-                        pairs = self._tails(reading, left, right[:_MAX_WORDS])
-                        found.append(self._share(reading, sums, covered, pairs, shares_head=False))
+                        if near := self._partners(reading, left[-1], right[1:5]):
+                            pairs = _tails(left, right[:_MAX_WORDS], near)
+                            found.append(self._share(reading, covered, pairs, shares_head=False))
         return [hit for hit in found if hit is not None]
 
     def _stack(self, reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
@@ -561,37 +584,17 @@ class Recognizer:
                     break
         return found
 
-    def _heads(
-        self, reading: _Reading, left: Sequence[int], right: Sequence[int], *, least: int
-    ) -> Iterator[tuple[Piece, Piece]]:
-        """Pair inner parts of the left conjunct with beginnings, of `least` words or more, of the right one."""
-        near = self._partners(reading, right[0], left[:-1])
-        for end in range(min(4, len(right)), least - 1, -1) if near else ():
-            for length in range(min(3, len(left) - 1), 0, -1):
-                for start in range(len(left) - 1 - length, -1, -1):
-                    if left[start] in near and right[0] - left[start + length - 1] <= _MAX_SPLIT:
-                        yield (left[start], left[start + length - 1]), (right[0], right[end - 1])
-
-    def _tails(self, reading: _Reading, left: Sequence[int], right: Sequence[int]) -> Iterator[tuple[Piece, Piece]]:
-        """Pair ends of the left conjunct with later parts of the right one."""
-        near = self._partners(reading, left[-1], right[1:5])
-        for length in range(min(3, len(left)), 0, -1) if near else ():
-            for start in range(1, min(5, len(right))):
-                if right[start] in near and right[start] - left[-1] <= _MAX_SPLIT:
-                    for end in range(len(right), start, -1):
-                        yield (left[-length], left[-1]), (right[start], right[end - 1])
-
-    def _partners(self, reading: _Reading, place: int, others: Iterable[int]) -> set[int]:
-        """Give the words that may stand in one name with a word."""
+    def _partners(self, reading: _Reading, place: int, others: Sequence[int]) -> Sequence[int]:
+        """Give those of some words that may stand in one name with a word."""
         facts, pairs = reading.facts, self._index.pairs
         own = facts[place].loose
-        keys = ((other, facts[other].loose) for other in others)
-        return {other for other, key in keys if not (own and key) or own + key in pairs}
+        if not own:
+            return others
+        return [other for other in others if not (key := facts[other].loose) or own + key in pairs]
 
     def _share(
         self,
         reading: _Reading,
-        sums: _Sums,
         covered: Mapping[int, _Hit],
         pairs: Iterable[tuple[Piece, Piece]],
         *,
@@ -601,19 +604,21 @@ class Recognizer:
 
         `covered` is the longest hit at a word.
         """
+        facts = reading.facts
         for left, right in pairs:
-            names = self._index.strict.get(sums.of(sums.core, left, right))
+            said = [*facts[left[0] : left[1] + 1], *facts[right[0] : right[1] + 1]]
+            names = self._index.strict.get(sum(map(_CORE_OF, said)))
             own, shared = (right, left) if shares_head else (left, right)
             loose = False
             if names is None and (
-                (shared[0] == shared[1] and reading.facts[shared[0]].loose == _ABNORMAL)
-                or (own[0] == own[1] and reading.facts[own[0]].loose in self._body)
+                (shared[0] == shared[1] and facts[shared[0]].loose == _ABNORMAL)
+                or (own[0] == own[1] and facts[own[0]].loose in self._body)
             ):
-                names, loose = self._index.loose.get(sums.of(sums.loose, left, right)), True
+                names, loose = self._index.loose.get(sum(fact.loose for fact in said if fact.core)), True
             if names is None:
                 continue
-            content = [place for place in range(own[0], own[1] + 1) if reading.facts[place].core]
-            if not any(reading.facts[place].loose for place in content):
+            content = [place for place in range(own[0], own[1] + 1) if facts[place].core]
+            if not any(facts[place].loose for place in content):
                 continue
             manner = Manner(keep_order=not shares_head and not loose, split=True, loose=loose)
             hit = self._hit(reading, (left, right), names, manner, whole=False)
@@ -833,11 +838,31 @@ def _lists(reading: _Reading) -> Iterator[list[list[int]]]:
             yield [[place for place in range(*span) if facts[place].core] for span in spans]
 
 
-def _around(tokens: Tokens, facts: Sequence[Word], number: int, reach: int) -> frozenset[str]:
+def _heads(
+    left: Sequence[int], right: Sequence[int], near: Sequence[int], *, least: int
+) -> Iterator[tuple[Piece, Piece]]:
+    """Pair parts of the left conjunct, from a word `near` on, with beginnings of the right, of `least` words on."""
+    for end in range(min(4, len(right)), least - 1, -1):
+        for length in range(min(3, len(left) - 1), 0, -1):
+            for start in range(len(left) - 1 - length, -1, -1):
+                if left[start] in near and right[0] - left[start + length - 1] <= _MAX_SPLIT:
+                    yield (left[start], left[start + length - 1]), (right[0], right[end - 1])
+
+
+def _tails(left: Sequence[int], right: Sequence[int], near: Sequence[int]) -> Iterator[tuple[Piece, Piece]]:
+    """Pair ends of the left conjunct with later parts of the right one, from a word `near`."""
+    for length in range(min(3, len(left)), 0, -1):
+        for start in range(1, min(5, len(right))):
+            if right[start] in near and right[start] - left[-1] <= _MAX_SPLIT:
+                for end in range(len(right), start, -1):
+                    yield (left[-length], left[-1]), (right[start], right[end - 1])
+
+
+def _around(tokens: Tokens, folded: Sequence[str], number: int, reach: int) -> frozenset[str]:
     """Give the folded words of a sentence, and of some sentences before and behind it."""
     begin = tokens.sentences[max(0, number - reach)][0]
     end = tokens.sentences[min(len(tokens.sentences) - 1, number + reach)][1]
-    return frozenset([fact.folded for fact in facts[begin:end]])
+    return frozenset(folded[begin:end])
 
 
 def _bracketed(text: str, tokens: Tokens) -> Iterator[tuple[str, int, int]]:

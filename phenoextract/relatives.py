@@ -69,7 +69,7 @@ def find_subject(text: str, *, letter: bool) -> Subject:
 def _gender(text: str) -> str | None:
     """Tell from a text's beginning whether it speaks of him or of her, where that is clear."""
     words = _WORD.findall(text[:_INTRODUCTION].lower())
-    male, female = sum(word in _MALE for word in words), sum(word in _FEMALE for word in words)
+    male, female = sum(map(_MALE.__contains__, words)), sum(map(_FEMALE.__contains__, words))
     if male == female:
         return None
     return "male" if male > female else "female"
