@@ -15,7 +15,7 @@ from phenoextract.term_search import TermSearch
 from phenoextract_api import problems, startup
 from phenoextract_api.coding import Coder
 from phenoextract_api.headers import SecurityHeaders
-from phenoextract_api.housekeeping import purge_daily
+from phenoextract_api.housekeeping import purge_daily, watch_figures
 from phenoextract_api.limits import BodyLimit, RateLimit
 from phenoextract_api.monitoring.canaries import read_canaries, run_canaries, tell
 from phenoextract_api.observe import Observe
@@ -27,6 +27,7 @@ from phenoextract_api.routes import (
     annotate,
     explain,
     fhir,
+    monitoring,
     operations,
     pages,
     requests,
@@ -59,15 +60,17 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
         rate_limit = RateLimit(settings.rate_limit)
         app.state.services = Services(settings, coder, search, store, sessions, tokens, rate_limit, canaries)
         tell(canaries)
-        purging = None
+        chores = []
         if store is not None and settings.requests_enabled:
-            purging = asyncio.create_task(purge_daily(store, settings.retention_days))
+            chores.append(asyncio.create_task(purge_daily(store, settings.retention_days)))
+            chores.append(asyncio.create_task(watch_figures(store, settings)))
         try:
             yield
         finally:
-            if purging is not None:
-                purging.cancel()
-                await asyncio.wait([purging])
+            for chore in chores:
+                chore.cancel()
+            if chores:
+                await asyncio.wait(chores)
             coder.close()
             if store is not None:
                 store.close()
@@ -93,6 +96,7 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
         pages,
         review_pages,
         admin_pages,
+        monitoring,
     ):
         app.include_router(routes.router)
     app.include_router(operations.versioned)

@@ -21,6 +21,7 @@ _OPERATIONS: dict[str, Literal["C", "R", "U", "D", "E"]] = {
     "key.revoke": "D",
     "store.key": "E",
     "store.encrypt": "E",
+    "monitor.candidates": "R",
 }
 _STORE = "store"  # what an entry is about that names no request
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phenoextract_api import cli_store
+from phenoextract_api import cli_monitor, cli_store
 
 if TYPE_CHECKING:
     from phenoextract_api.store.engine import Store
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     keys.command("revoke")(revoke_key)
     app.add_typer(keys, name="keys")
     cli_store.register(app)
+    cli_monitor.register(app)
 
 
 def serve(

@@ -1,4 +1,4 @@
-"""What the service does of itself: it erases each day what is older than the days of retention."""
+"""What the service does of itself: it erases what is older than the days of retention, and watches its own figures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import logging
 from starlette.concurrency import run_in_threadpool
 
 from phenoextract.errors import describe_fault
+from phenoextract_api.monitoring.figures import current_figures
+from phenoextract_api.settings import Settings
 from phenoextract_api.store import retention
 from phenoextract_api.store.engine import Store
 
 DAY_SECONDS = 24 * 3600
+HOUR_SECONDS = 3600
 _log = logging.getLogger("phenoextract.store")
+_watch_log = logging.getLogger("phenoextract.monitoring")
 
 
 async def purge_daily(store: Store, days: int, *, every: float = DAY_SECONDS) -> None:
@@ -24,4 +28,22 @@ async def purge_daily(store: Store, days: int, *, every: float = DAY_SECONDS) ->
                 _log.info("purged", extra={"fields": {"requests": erased.requests}})
         except Exception as error:
             _log.error("not purged", extra={"fields": {"fault": describe_fault(error)}})
+        await asyncio.sleep(every)
+
+
+async def watch_figures(store: Store, settings: Settings, *, every: float = HOUR_SECONDS) -> None:
+    """Log each new alert of monitoring, until cancelled; what goes wrong is logged and tried again."""
+    known: set[tuple[str, str]] = set()
+    while True:
+        try:
+            figures = await run_in_threadpool(current_figures, store, settings)
+            raised = {(alert.name, alert.week.isoformat()): alert for alert in figures.alerts}
+            for key in raised.keys() - known:
+                alert = raised[key]
+                fields = {"figure": alert.name, "week": key[1], "value": round(alert.value, 4)}
+                fields |= {"lower": round(alert.lower, 4), "upper": round(alert.upper, 4)}
+                _watch_log.warning("figure beyond its limits", extra={"fields": fields})
+            known = set(raised)
+        except Exception as error:
+            _watch_log.error("figures not read", extra={"fields": {"fault": describe_fault(error)}})
         await asyncio.sleep(every)

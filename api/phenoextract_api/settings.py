@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import os
 from pathlib import Path
@@ -67,6 +68,17 @@ class Settings(BaseSettings):
         Field(description="SNOMED CT code of an absent phenotype in FHIR: 260415000 or 2667000."),
     ] = "not-detected"
     shortcuts: Annotated[bool, Field(description="Single-letter keys on the review page, until a user decides.")] = True
+
+    monitoring_baseline_from: Annotated[
+        datetime.date | None,
+        Field(description="Day from which weeks may be the baseline of monitoring, such as the start of a release."),
+    ] = None
+    monitoring_baseline_weeks: Annotated[
+        int, Field(ge=4, description="Weeks of the baseline: the first with enough cases from that day on.")
+    ] = 8
+    monitoring_least: Annotated[
+        int, Field(ge=1, description="Fewest cases of which monitoring gives a figure, and patients behind a phrase.")
+    ] = 5
 
     authentication: Annotated[
         Literal["auto", "required"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from phenoextract_api.problems import Problem
 from phenoextract_api.services import Services
 
 QUEUE_ROLES = frozenset({Role.CLERK, Role.PIPELINE, Role.ADMIN})
+MONITORING_ROLES = frozenset({Role.RESEARCHER, Role.ADMIN})
 KEYS = (
     ("J", "next suggestion"),
     ("K", "previous suggestion"),
@@ -108,7 +109,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": _moment, "exact": _exact}
+    environment.filters |= {"moment": _moment, "day": _day, "exact": _exact}
     environment.globals |= {
         "static": static_url,
         "purpose": INTENDED_PURPOSE,
@@ -132,6 +133,7 @@ def _common(request: Request) -> dict[str, Any]:
         "navigation": [
             ("/letters/new", "Code a letter"),
             *([("/queue", "Queue")] if stores and roles & QUEUE_ROLES else []),
+            *([("/admin/monitoring", "Monitoring")] if stores and roles & MONITORING_ROLES else []),
             *([("/admin", "Administration")] if Role.ADMIN in roles else []),
         ],
         "can_sign_out": getattr(state.get("session"), "key_id", None) is not None,
@@ -148,6 +150,10 @@ def _common(request: Request) -> dict[str, Any]:
 def _moment(at: datetime) -> str:
     at = at.astimezone(UTC)
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 def _exact(text: str) -> Markup:

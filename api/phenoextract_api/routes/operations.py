@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 
 from fastapi import APIRouter, Response
@@ -12,7 +13,10 @@ from phenoextract.ontology import HPO_CITATION
 from phenoextract.purpose import INTENDED_PURPOSE
 from phenoextract_api import metrics
 from phenoextract_api.admission import ApiRoute
+from phenoextract_api.monitoring import exposition
+from phenoextract_api.monitoring.figures import current_figures
 from phenoextract_api.services import CurrentServices
+from phenoextract_api.store.engine import StoreUnavailable
 
 router = APIRouter(tags=["operations"])
 versioned = APIRouter(prefix="/v1", tags=["operations"], route_class=ApiRoute)
@@ -59,9 +63,13 @@ def ready(provided: CurrentServices) -> Health:
     responses={200: {"description": "Prometheus's text format.", "content": {"text/plain": {}}}},
     summary="Metrics",
 )
-def measured() -> Response:
+def measured(provided: CurrentServices) -> Response:
     """Give counts and times in Prometheus's text format; nothing in them comes from a letter."""
-    return Response(metrics.render(), media_type=metrics.MEDIA_TYPE)
+    found = metrics.render()
+    if provided.store is not None and provided.settings.requests_enabled:
+        with contextlib.suppress(StoreUnavailable):  # the other metrics are needed most when the database is away
+            found += exposition.render(current_figures(provided.store, provided.settings))
+    return Response(found, media_type=metrics.MEDIA_TYPE)
 
 
 @versioned.get("/version", summary="What answers?")
