@@ -39,7 +39,7 @@ class ExtractConfig:
     """
 
     max_chars: int = 2_000_000
-    review_below: float = 0.8
+    review_below: float = 0.6
     nested: bool = False
     encoder: bool = True
 
@@ -91,7 +91,9 @@ class Extractor:
         if not letter:
             mentions = merge(mentions, self._normal_findings(text, tokens))
         assertions = decide(text, tokens, sections, mentions, letter=letter)
-        annotations = annotate(text, sections, mentions, assertions, review_below=self.config.review_below)
+        annotations = annotate(
+            text, sections, mentions, assertions, self.ontology, review_below=self.config.review_below
+        )
         return Report(document.id, features(text, annotations, self.ontology), annotations, self.provenance)
 
     def pipe(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Report]:

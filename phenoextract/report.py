@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from phenoextract.confidence import confidence
 from phenoextract.ontology import Ontology
 from phenoextract.sections import section_at
-from phenoextract.types import Annotation, Assertion, Feature, Mention, NotCoded, Scope, Section, Status
+from phenoextract.types import Annotation, Assertion, Candidate, Feature, Mention, NotCoded, Scope, Section, Status
 
 _BEFORE = 14  # characters before a mention in which its severity may stand
 
@@ -17,40 +18,47 @@ def annotate(
     sections: Sequence[Section],
     mentions: Sequence[Mention],
     assertions: Sequence[Assertion],
+    ontology: Ontology,
     *,
     review_below: float,
 ) -> tuple[Annotation, ...]:
     """Join each mention with its assertion, in order of the text."""
     return tuple(
-        _annotation(text, sections, mention, assertion, review_below)
+        _annotation(text, sections, mention, assertion, ontology, review_below)
         for mention, assertion in zip(mentions, assertions, strict=True)
     )
 
 
 def _annotation(
-    text: str, sections: Sequence[Section], mention: Mention, assertion: Assertion, review_below: float
+    text: str,
+    sections: Sequence[Section],
+    mention: Mention,
+    assertion: Assertion,
+    ontology: Ontology,
+    review_below: float,
 ) -> Annotation:
     best = mention.candidates[0] if mention.candidates else None
     start, end = mention.start, mention.end
     section = section_at(sections, start).kind
-    confidence = best.score if best is not None else 0.0
+    written = " … ".join(text[span.start : span.end] for span in mention.spans)
+    sure = 0.0 if best is None else _confidence(best, written, section, 1, ontology)
     review = mention.review
     if review is None and assertion.status is Status.UNCERTAIN:
         review = "the letter is not certain"
     if review is None and best is not None and best.scope is not Scope.EXACT:
         review = f"the words are a {best.scope.lower()} synonym"
-    if review is None and confidence < review_below:
+    if review is None and sure < review_below:
         review = "low confidence"
     return Annotation(
         start=start,
         end=end,
         spans=mention.spans,
-        text=" … ".join(text[span.start : span.end] for span in mention.spans),
+        text=written,
         section=section,
         hpo_id=best.hpo_id if best is not None else None,
         label=best.label if best is not None else None,
         status=assertion.status,
-        confidence=confidence,
+        confidence=sure,
         needs_review=review is not None,
         review_reason=review,
         method=best.method if best is not None else None,
@@ -83,6 +91,23 @@ def _severity(text: str, annotation: Annotation) -> str | None:
     return _SEVERITY[found[-1].lower()]
 
 
+def best_evidence(annotations: Sequence[Annotation], evidence: Sequence[int]) -> Annotation:
+    """Give the annotation that decides on a feature: one that needs no review before one that does, then the surest."""
+    return max((annotations[position] for position in evidence), key=lambda a: (not a.needs_review, a.confidence))
+
+
+def _confidence(candidate: Candidate, written: str, section: str, mentions: int, ontology: Ontology) -> float:
+    return confidence(
+        candidate.method,
+        candidate.scope,
+        candidate.score,
+        words=len(written.split()),
+        section=section,
+        mentions=mentions,
+        ancestors=len(ontology.ancestors(candidate.hpo_id)),
+    )
+
+
 def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -> tuple[Feature, ...]:
     """Give one feature for each term and status that is proposed, most secure evidence deciding.
 
@@ -94,7 +119,7 @@ def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -
             evidence.setdefault((annotation.hpo_id, annotation.status), []).append(position)
     found = []
     for (hpo_id, status), positions in evidence.items():
-        best = max((annotations[position] for position in positions), key=lambda a: (not a.needs_review, a.confidence))
+        best = best_evidence(annotations, positions)
         opposite = {Status.PRESENT: Status.ABSENT, Status.ABSENT: Status.PRESENT}.get(status)
         contradicted = opposite is not None and (hpo_id, opposite) in evidence
         found.append(
@@ -102,7 +127,7 @@ def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -
                 hpo_id=hpo_id,
                 label=ontology.label(hpo_id),
                 status=status,
-                confidence=best.confidence,
+                confidence=_confidence(best.candidates[0], best.text, best.section, len(positions), ontology),
                 needs_review=contradicted or all(annotations[position].needs_review for position in positions),
                 evidence=tuple(positions),
                 severity=next(filter(None, (_severity(text, annotations[position]) for position in positions)), None),

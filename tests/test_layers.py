@@ -14,7 +14,7 @@ LIBRARY = ROOT / "phenoextract"
 LAYERS = [
     {"types", "errors", "rules", "purpose"},
     {"text", "ontology", "reasons"},
-    {"index", "encoder", "digits", "sections", "cues", "spelling", "release_diff"},
+    {"index", "encoder", "digits", "sections", "cues", "spelling", "release_diff", "confidence"},
     {"analogy", "relatives", "likeness"},
     {"build", "link", "term_search", "measure", "normal_findings", "assertion", "report"},
     {"recognize"},
