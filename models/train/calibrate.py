@@ -1,26 +1,28 @@
 """Fit the confidence: `python models/train/calibrate.py ../shared/corpora` writes phenoextract/rules/confidence.toml.
 
 A case is a present term that phenoextract proposes for a document; it is right if the gold standard has the term. Each
-corpus counts the same, however large it is. Of the gold only the fitted numbers are kept: one a method and one a signal.
+corpus counts the same, however large it is. Of the gold only the fitted numbers stay: one a method, one a signal.
 Corpora that CALIBRATING does not name stay out, so that the calibration error can be measured on them.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from phenoextract_eval.corpora import read_corpus
-from phenoextract_eval.protocols import protocol_for
-from phenoextract_eval.views import wanted
+from numpy.typing import NDArray
 
 import phenoextract
 from phenoextract.confidence import signals
 from phenoextract.ontology import Ontology
 from phenoextract.report import best_evidence
 from phenoextract.types import Document, Method, Report, Status
+from phenoextract_eval.corpora import read_corpus
+from phenoextract_eval.protocols import protocol_for
+from phenoextract_eval.views import wanted
 
 CALIBRATING = ["bc8_train", "gsc_2024", "omim_val", "rag_hpo_cases_dev", "uk_letters_dev", "zankl_hpocr_dev"]
 _OUT = Path(__file__).parents[2] / "phenoextract" / "rules" / "confidence.toml"
@@ -29,6 +31,7 @@ _PENALTY = 5.0  # cases' worth of evidence against each weight
 
 
 def main() -> None:
+    """Propose terms for the calibrating corpora, fit, and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path)
     folder = parser.parse_args().corpora
@@ -46,7 +49,7 @@ def main() -> None:
                     known.append(seen)
                     right.append(hpo_id in accepted)
                     corpus.append(number)
-        print(f"{name}: {sum(number == one for one in corpus)} proposals")
+        sys.stderr.write(f"{name}: {sum(number == one for one in corpus)} proposals\n")
     names = [*Method, *(name for name in known[0] if name not in set(Method))]
     weights = _fit(
         np.array([[seen.get(name, 0.0) for name in names] for seen in known]), np.array(right), np.array(corpus)
@@ -70,7 +73,7 @@ def _proposals(report: Report, ontology: Ontology) -> Iterator[tuple[str, dict[s
             yield feature.hpo_id, {found.method: 1.0, **seen}
 
 
-def _fit(known: np.ndarray, right: np.ndarray, corpus: np.ndarray) -> list[float]:
+def _fit(known: NDArray[np.float64], right: NDArray[np.bool_], corpus: NDArray[np.int64]) -> list[float]:
     """Give intercept and weights of a logistic regression with an L2 penalty, by Newton's method."""
     share = (len(right) / np.unique(corpus).size / np.bincount(corpus))[corpus]
     middle, spread = known.mean(0), known.std(0) + 1e-9
