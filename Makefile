@@ -8,9 +8,10 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.installed
 INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --requirement
 INDEX   := phenoextract/_artefacts/current
+MINUTES ?= 30
 LETTERS  = $(wildcard examples/letters/*.txt examples/letters/*.docx)
 
-.PHONY: run test check format index safety-case bench bench-spark bench-service lock fuzz clean
+.PHONY: run test check format index safety-case bench bench-spark bench-service soak lock fuzz clean
 
 run: $(INDEX)
 	@mkdir -p out
@@ -45,6 +46,10 @@ bench: $(INDEX)
 
 bench-service: $(INDEX)
 	$(BIN)/python benchmarks/load.py
+
+# clerks at work for so many MINUTES while one fault after another is injected
+soak: $(INDEX)
+	$(BIN)/python -m pytest tests/api/test_soak.py -s --soak-minutes $(MINUTES)
 
 bench-spark: $(INDEX)
 	$(INSTALL) requirements/all.txt

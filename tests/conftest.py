@@ -41,6 +41,7 @@ TOY_LEXICON = Path(__file__).parent / "data" / "toy_lexicon.tsv"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing")
+    parser.addoption("--soak-minutes", type=float, default=0.5, help="how long the soak lasts, both databases together")
 
 
 @pytest.fixture

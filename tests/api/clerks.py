@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx2
 
@@ -62,7 +63,8 @@ def clerks_at_work(url: str, count: int) -> Iterator[Book]:
     """
     book, leave = Book(), threading.Event()
     with Client(url, timeout=_TIMEOUT_SECONDS) as client:
-        shared = _persist(book, lambda: client.create_request(LETTER, patient_ref="shared", idempotency_key="shared"))
+        create = partial(client.create_request, LETTER, patient_ref="shared", idempotency_key="shared")
+        shared = _persist(book, create)
     book.decided[shared.summary.id] = []
 
     def work(name: str) -> None:
@@ -117,8 +119,9 @@ def _work(url: str, name: str, shared: str, book: Book, leave: threading.Event) 
         for number in itertools.count():
             if leave.is_set():
                 return
-            created = {"patient_ref": f"{name}-{number}", "idempotency_key": str(uuid.uuid4())}
-            read = _persist(book, lambda created=created: client.create_request(LETTER, **created))
+            patient, key = f"{name}-{number}", str(uuid.uuid4())
+            create = partial(client.create_request, LETTER, patient_ref=patient, idempotency_key=key)
+            read = _persist(book, create)
             request_id = read.summary.id
             book.decided[request_id] = []
             for index, suggestion in enumerate(one for one in read.suggestions if one.required):
@@ -126,21 +129,21 @@ def _work(url: str, name: str, shared: str, book: Book, leave: threading.Event) 
                 read = _decide(book, client, read, decision)
                 book.decided[request_id].append((decision.kind, suggestion.id))
             _note(book, client, shared, f"{name} {number}")
-            book.confirmed[request_id] = _persist(book, lambda: _confirm(client, request_id)).summary.etag  # noqa: B023
+            book.confirmed[request_id] = _persist(book, partial(_confirm, client, request_id)).summary.etag
 
 
 def _decide(book: Book, client: Client, read: FullRequest, decision: Decision) -> FullRequest:
     key = str(uuid.uuid4())
-    return _persist(book, lambda: client.decide(read, decision, idempotency_key=key))
+    return _persist(book, partial(client.decide, read, decision, idempotency_key=key))
 
 
 def _note(book: Book, client: Client, request_id: str, note: str) -> None:
     """Write on a request that others write on too: read it again and repeat when one of them was faster."""
     key, decision = str(uuid.uuid4()), Decision(Kind.NOTE, note=note)
     while True:
-        read = _persist(book, lambda: client.request(request_id))
+        read = _persist(book, partial(client.request, request_id))
         try:
-            _persist(book, lambda: client.decide(read, decision, idempotency_key=key))  # noqa: B023
+            _persist(book, partial(client.decide, read, decision, idempotency_key=key))
         except ServiceProblem as problem:
             if problem.status != 412:
                 raise

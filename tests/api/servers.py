@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx2
 import psutil
 
-PRELOADED = Path(__file__).with_name("preloaded_server.py")
+PRELOADED = "tests.api.preloaded_server"
+ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 
 
@@ -100,11 +101,12 @@ def servers_on(url: str, key: str, index: Path, folder: Path, **environment: str
     with (
         log.open("w") as out,
         subprocess.Popen(
-            [sys.executable, str(PRELOADED)],
+            [sys.executable, "-m", PRELOADED],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=out,
             text=True,
+            cwd=ROOT,
             env=os.environ | settings | environment,
         ) as process,
     ):
