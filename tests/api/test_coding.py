@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 import pytest
-from fastapi.testclient import TestClient
+from fastapi import FastAPI
 
 import phenoextract
 from phenoextract import Document
@@ -34,14 +34,11 @@ def test_coding_refuses_what_would_wait_too_long(toy_extractor: phenoextract.Ext
 
 
 def test_coding_tells_the_caller_when_to_try_again(make_client: MakeClient) -> None:
-    client: TestClient = make_client()
-    coder = client.app.state.services.coder  # type: ignore[attr-defined]
+    client = make_client(max_waiting=2)
+    assert isinstance(client.app, FastAPI) and client.portal is not None
     door = threading.Event()
-    assert client.portal is not None
-    held = [
-        client.portal.start_task_soon(coder.run, door.wait)
-        for _ in range(client.app.state.services.settings.max_waiting)
-    ]  # type: ignore[attr-defined]
+    coder: Coder = client.app.state.services.coder
+    held = [client.portal.start_task_soon(coder.run, door.wait) for _ in range(2)]
     answer = client.post("/v1/annotate", json={"text": "No seizures."})
     door.set()
     assert [future.result(10) for future in held] == [True] * len(held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,7 +14,7 @@ from phenoextract.explain import explain, to_dict
 from phenoextract.formats import terminal
 from phenoextract.reasons import why_coded
 
-from .test_pages import LETTER, hidden, send_in, sent, urlsplit
+from .test_pages import LETTER, hidden, send_in, sent
 
 __all__ = ["sent"]
 

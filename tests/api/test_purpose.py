@@ -46,7 +46,7 @@ def page_paths() -> Iterator[str]:
     for module in pkgutil.iter_modules(routes.__path__, f"{routes.__name__}."):
         for router in vars(importlib.import_module(module.name)).values():
             for route in router.routes if isinstance(router, APIRouter) and not router.include_in_schema else ():
-                if isinstance(route, APIRoute) and "GET" in route.methods:
+                if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
                     yield route.path
 
 
