@@ -21,8 +21,7 @@ from phenoextract_api.monitoring.tallies import week_of
 from phenoextract_api.settings import Settings, read_settings
 from phenoextract_api.store.engine import Store
 from phenoextract_api.store.keys import make_key
-
-from .tallied import fill_weeks
+from tests.api.tallied import fill_weeks
 
 MakeClient = Callable[..., TestClient]
 FIRST_WEEK = week_of(datetime.now(UTC)) - timedelta(weeks=19)

@@ -10,8 +10,7 @@ import pytest
 from phenoextract_api.monitoring.figures import By, Figures, Rate, Release, read_figures, to_csv
 from phenoextract_api.monitoring.tallies import Measure, Outcome
 from phenoextract_api.store.engine import Store
-
-from .tallied import FIRST, SECOND, fill, fill_letters, fill_weeks, monday
+from tests.api.tallied import FIRST, SECOND, fill, fill_letters, fill_weeks, monday
 
 
 def figures(store: Store, week: int, *, weeks: int = 12, **given: object) -> Figures:

@@ -12,6 +12,8 @@ from phenoextract_api.monitoring.figures import DriftWeek, Rate, RateWeek, Relea
 WIDTH, HEIGHT = 640, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 24, 32
 _MAX_LABELS = 8
+_MAX_STEPS = 6
+_MIN_SPAN = 0.05
 _ROW = 26
 _NAMES = 270  # room for names beside an interval plot
 
@@ -82,22 +84,16 @@ def rate_plot(weeks: Sequence[RateWeek], releases: Mapping[Release, date]) -> We
     lower = [one.lower if one else None for one in limits]
     centre = [one.centre if one else None for one in limits]
     upper = [one.upper if one else None for one in limits]
-    seen = [value for row in (values, lower, upper) for value in row if value is not None]
-    least = math.floor(min(seen, default=0) * 10) / 10
-    most = max(math.ceil(max(seen, default=1) * 10) / 10, least + 0.1)
     days = [week.week for week in weeks]
-    return _plot(days, values, signals, [lower, upper], centre, (least, most), lambda v: f"{v:.0%}", releases)
+    return _plot(days, values, signals, [lower, upper], centre, lambda value: f"{value:.0%}", releases)
 
 
 def drift_plot(weeks: Sequence[DriftWeek], releases: Mapping[Release, date]) -> WeekPlot:
     """Plot the stability index of each week below its limit."""
-    values = [week.index for week in weeks]
-    limit = [week.limit for week in weeks]
-    most = max((value for row in (values, limit) for value in row if value is not None), default=0.5)
     days = [week.week for week in weeks]
+    values, limit = [week.index for week in weeks], [week.limit for week in weeks]
     signals = [week.signal for week in weeks]
-    extent = (0.0, max(0.5, math.ceil(most * 2) / 2))
-    return _plot(days, values, signals, [limit], [None] * len(weeks), extent, lambda v: f"{v:.1f}", releases)
+    return _plot(days, values, signals, [limit], [0.0] * len(weeks), lambda value: f"{value:g}", releases)
 
 
 def interval_plot(shares: Iterable[tuple[str, Share]]) -> IntervalPlot:
@@ -136,19 +132,18 @@ def _plot(
     signals: Sequence[bool],
     limits: Sequence[Sequence[float | None]],
     centre: Sequence[float | None],
-    extent: tuple[float, float],
     write: Callable[[float], str],
     releases: Mapping[Release, date],
 ) -> WeekPlot:
-    least, most = extent
-    step = (WIDTH - _LEFT - _RIGHT) / max(len(days) - 1, 1)
-    xs = [round(_LEFT + place * step, 1) for place in range(len(days))]
+    step, least, most = _extent(value for row in (values, centre, *limits) for value in row if value is not None)
+    apart = (WIDTH - _LEFT - _RIGHT) / max(len(days) - 1, 1)
+    xs = [round(_LEFT + place * apart, 1) for place in range(len(days))]
 
     def y(value: float) -> float:
         return round(HEIGHT - _BOTTOM - (value - least) / (most - least) * (HEIGHT - _TOP - _BOTTOM), 1)
 
     every = math.ceil(len(days) / _MAX_LABELS)
-    marks = [least + (most - least) * part / 4 for part in range(5)]
+    marks = [least + step * part for part in range(math.floor((most - least) / step + 1e-9) + 1)]
     where = dict(zip(days, xs, strict=True))
     return WeekPlot(
         dots=tuple(
@@ -163,6 +158,17 @@ def _plot(
             Mark(where[week], release.product_version) for release, week in releases.items() if week in where
         ),
     )
+
+
+def _extent(seen: Iterable[float]) -> tuple[float, float, float]:
+    """Give a round step, and the least and greatest multiple of it that hold what is to be seen, not too near."""
+    found = list(seen) or [0.0, 1.0]
+    span = max(max(found) - min(found), _MIN_SPAN)
+    power = 10 ** math.floor(math.log10(span))
+    step = next(part * power for part in (0.2, 0.5, 1, 2) if span / (part * power) <= _MAX_STEPS)
+    most = math.ceil(max(found) / step - 1e-9) * step
+    least = min(math.floor(min(found) / step + 1e-9) * step, max(0.0, most - span))
+    return step, least, max(most, least + span)
 
 
 def _lines(xs: Sequence[float], values: Sequence[float | None], y: Callable[[float], float]) -> Iterator[str]:
