@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from starlette.concurrency import run_in_threadpool
 
-from phenoextract.errors import describe_fault
+from phenoextract.errors import PhenoextractError, describe_fault
 from phenoextract_api.monitoring.figures import current_figures
 from phenoextract_api.settings import Settings
 from phenoextract_api.store import retention
@@ -19,16 +20,31 @@ _log = logging.getLogger("phenoextract.store")
 _watch_log = logging.getLogger("phenoextract.monitoring")
 
 
+class ClockSet(PhenoextractError):
+    """The machine's clock was set by more than an hour since the service started: nothing is erased by it."""
+
+
 async def purge_daily(store: Store, days: int, *, every: float = DAY_SECONDS) -> None:
-    """Purge now and then once a day, until cancelled; what goes wrong is logged and tried again the next day."""
+    """Purge now and then once a day, until cancelled; what goes wrong is logged and tried again the next day.
+
+    A clock that jumped could erase everything: once it was set by more than an hour, only a restart goes by it again.
+    """
+    ahead = _clock_ahead()
     while True:
         try:
+            if abs(_clock_ahead() - ahead) > HOUR_SECONDS:
+                raise ClockSet("the clock was set while the service ran: check it, then start the service again")
             erased = await run_in_threadpool(retention.purge, store, days)
             if erased.requests:
                 _log.info("purged", extra={"fields": {"requests": erased.requests}})
         except Exception as error:
             _log.error("not purged", extra={"fields": {"fault": describe_fault(error)}})
         await asyncio.sleep(every)
+
+
+def _clock_ahead() -> float:
+    """Give the seconds from the clock that nobody can set, which runs on while the machine sleeps, to the other."""
+    return time.time() - time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 async def watch_figures(store: Store, settings: Settings, *, every: float = HOUR_SECONDS) -> None:
