@@ -1,13 +1,14 @@
 """Names that are like a phrase in meaning, by the cosine of their vectors.
 
-A phrase's vector is the sum of its words', so the vectors of all pieces of a sentence come from one running sum. Each
-piece is compared only with the names that share a word, or its equivalent, with it.
+A phrase's vector is the sum of its words'. Each piece of a text is compared only with the names that share a word, or
+its equivalent, with it, and what was found for a phrase is remembered by a hash of it, so that no phrase is kept.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from phenoextract.index import Index, Vectors
 
 _COMMON = 150  # names with a word that is too common to look them up by
 _MAX_WORDS = 100_000  # words whose vectors are kept
+_MAX_PHRASES = 200_000  # phrases of which the nearest name is remembered
+_TABLE, _QUERY = 127, 1 << 16  # lengths of the names' vectors and of phrases', as whole numbers in each dimension
 _NEAREST = 60  # names looked at for the best terms
 
 
@@ -40,67 +43,73 @@ class Likeness:
         self._encoder = encoder
         self._terms = list(index.ontology.terms)
         self._numbers = {hpo_id: number for number, hpo_id in enumerate(self._terms)}
-        # the rows of words in a table of their vectors: one value, so that threads see both or neither
-        self._learnt: tuple[dict[str, int], NDArray[np.float32]] = {}, np.zeros((0, vectors.table.shape[1]), np.float32)
+        self._learning = threading.Lock()
+        self._rows: dict[str, int] = {}
+        self._learnt = np.zeros((0, vectors.table.shape[1]), np.float32)  # the vectors of words, and room for more
+        self._found: dict[int, tuple[int, float] | None] = {}  # hash of a phrase -> the nearest name and their cosine
 
-    def learn(self, words: Iterable[str]) -> None:
-        """Encode the words that were not met before, at one go."""
-        rows, table = self._learnt
-        new = [word for word in dict.fromkeys(words) if word not in rows]
-        if new:
-            kept = {} if len(rows) + len(new) > _MAX_WORDS else rows
-            added = {word: len(kept) + number for number, word in enumerate(new)}
-            self._learnt = kept | added, np.concatenate([table[: len(kept)], self._encoder.encode(new)])
+    def learn(self, words: Iterable[str]) -> tuple[Mapping[str, int], NDArray[np.float32]]:
+        """Encode the words that were not met before, at one go; give the rows of all these words, and their table."""
+        with self._learning:
+            new = [word for word in dict.fromkeys(words) if word not in self._rows]
+            if len(self._rows) + len(new) > _MAX_WORDS:  # other threads go on with what they were given
+                self._rows, self._learnt = {}, self._learnt[:0]
+            if new:
+                begin, end = len(self._rows), len(self._rows) + len(new)
+                if end > len(self._learnt):
+                    room = np.zeros((2 * end - begin, self._learnt.shape[1]), np.float32)
+                    self._learnt = np.concatenate([self._learnt[:begin], room])
+                self._learnt[begin:end] = self._encoder.encode(new)
+                self._rows.update(zip(new, range(begin, end), strict=True))
+            return self._rows, self._learnt
 
     def nearest(
         self, words: Sequence[str], keys: Sequence[int], pieces: Sequence[tuple[int, int]], least: float
     ) -> list[Near]:
-        """Give the name most like each piece, if it is alike enough; `keys` are the words' loose keys, 0 for none.
+        """Give the name most like each piece, if it is alike enough; `keys` are the words' loose keys, 0 for none."""
+        found = self._found
+        if len(found) > _MAX_PHRASES:
+            found = self._found = {}
+        asked = [hash((least, *words[first : last + 1], *keys[first : last + 1])) for first, last in pieces]
+        new = {phrase: piece for phrase, piece in zip(asked, pieces, strict=True) if phrase not in found}
+        if new:
+            found.update(zip(new, self._compare(words, keys, [*new.values()], least), strict=True))
+        answers = zip(pieces, map(found.__getitem__, asked), strict=True)
+        return [Near(piece, *answer) for piece, answer in answers if answer is not None]
 
-        Pieces of the same words are looked at once, so that a text of much repetition costs little more than its parts.
-        """
-        same: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
-        for first, last in pieces:
-            same[tuple(words[first : last + 1])].append((first, last))
-        found = self._nearest(words, keys, [alike[0] for alike in same.values()], least) if same else []
-        return [
-            near._replace(piece=piece)
-            for near in found
-            for piece in same[tuple(words[near.piece[0] : near.piece[1] + 1])]
-        ]
-
-    def _nearest(
+    def _compare(
         self, words: Sequence[str], keys: Sequence[int], pieces: Sequence[tuple[int, int]], least: float
-    ) -> list[Near]:
+    ) -> list[tuple[int, float] | None]:
+        """Compare pieces with names, in whole numbers, whose sums do not depend on what else is compared with them."""
         flat = [word for first, last in pieces for word in words[first : last + 1]]
-        self.learn(flat)
-        rows_of, table = self._learnt
+        rows_of, table = self.learn(flat)
         starts = [0, *accumulate(last - first + 1 for first, last in pieces)][:-1]
-        queries = unit(np.add.reduceat(table[[rows_of[word] for word in flat]], starts))
+        queries = np.rint(unit(np.add.reduceat(table[[rows_of[word] for word in flat]], starts)) * _QUERY)
         with_key: dict[int, list[int]] = defaultdict(list)
         for row, (first, last) in enumerate(pieces):
             for key in keys[first : last + 1]:
                 if key:
                     with_key[key].append(row)
-        best = np.full(len(pieces), least * 127, np.float32)  # the table holds unit vectors times 127
-        name = np.full(len(pieces), -1)
+        enough = least * _TABLE * _QUERY
+        best: list[tuple[float, int] | None] = [None] * len(pieces)  # the cosine, and the position of the name times -1
         for key, rows in with_key.items():
             names = self._vectors.postings.get(key)
             if names is None or len(names) > _COMMON:
                 continue
             alike = queries[rows] @ self._vectors.table[names].astype(np.float32).T
-            cosines = alike.max(1)
-            if (cosines > best[rows]).any():
-                for row, column, cosine in zip(rows, alike.argmax(1).tolist(), cosines.tolist(), strict=True):
-                    if cosine > best[row]:
-                        best[row], name[row] = cosine, names[column]
-        return [Near(pieces[row], int(name[row]), float(best[row]) / 127) for row in np.flatnonzero(name >= 0)]
+            if alike.max() <= enough:
+                continue
+            for row, column, cosine in zip(rows, alike.argmax(1).tolist(), alike.max(1).tolist(), strict=True):
+                if cosine > enough:
+                    one = cosine, -int(names[column])
+                    best[row] = max(best[row] or one, one)
+        return [None if one is None else (-one[1], one[0] / (_TABLE * _QUERY)) for one in best]
 
     def neighbours(self, hpo_id: str) -> list[tuple[str, float]]:
         """Give the terms most like a term, best first, with their cosine."""
         number = self._numbers.get(hpo_id)
         found = [] if number is None else self._vectors.neighbours[number].tolist()
-        return [(self._terms[other], cosine / 127) for other, cosine in found if other >= 0]
+        return [(self._terms[other], cosine / _TABLE) for other, cosine in found if other >= 0]
 
     @cache  # noqa: B019  # as long as the process lives, like the index itself
     def _whole_table(self) -> NDArray[np.float32]:
@@ -109,7 +118,7 @@ class Likeness:
     def terms(self, phrase: str, count: int) -> list[tuple[str, int, float]]:
         """Give the terms most like a phrase among all: id, the position of the nearest name, and cosine."""
         query = unit(self._encoder.encode([phrase]))[0]
-        cosines = self._whole_table() @ query / 127
+        cosines = self._whole_table() @ query / _TABLE
         found: dict[str, tuple[str, int, float]] = {}
         nearest = np.argpartition(-cosines, min(_NEAREST, len(cosines) - 1))[:_NEAREST]
         for position in nearest[np.argsort(-cosines[nearest], kind="stable")].tolist():

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import chain, compress, islice
+from itertools import accumulate, chain, compress, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -270,7 +270,7 @@ class Recognizer:
     def _paraphrases(self, reading: _Reading, hits: list[_Hit], likeness: Likeness) -> list[_Hit]:
         """Add phrases that no name matches but one is like; a longer phrase replaces the less specific hits in it."""
         pieces = list(self._phrases(reading, hits))
-        near = likeness.nearest(reading.folded, [fact.loose for fact in reading.facts], pieces, _HOLDS_NAME)
+        near = likeness.nearest(reading.folded, list(map(_LOOSE_OF, reading.facts)), pieces, _HOLDS_NAME)
         at: dict[int, list[int]] = {}  # word -> the hits that have it
         for number, hit in enumerate(hits):
             for place in _places(hit):
@@ -307,9 +307,12 @@ class Recognizer:
         whole = {piece for hit in hits for piece in hit.pieces}
         ends = {place: last for first, last in whole for place in range(first, last + 1)}
         inner = ends.keys() - {first for first, _ in whole}
+        links = self._links(reading)
         for run in _PROSE.finditer(shape):
-            linked = self._first_links(reading, *run.span())
-            for first, link in zip(range(*run.span()), linked, strict=True):
+            linked = [*accumulate(reversed(links[run.start() : run.end()]), min)]
+            if linked[-1] >= run.end():
+                continue
+            for first, link in zip(range(*run.span()), reversed(linked), strict=True):
                 limit = min(run.end(), first + _MAX_PHRASE)
                 if link >= limit or first in inner or shape[first] & _KIND not in _ENDS or not words[first].isalpha():
                     continue
@@ -319,20 +322,22 @@ class Recognizer:
                         yield first, last
                     link = last + 1
 
-    def _first_links(self, reading: _Reading, begin: int, end: int) -> list[int]:
-        """Give for each word of a run where the first two words from it on end that stand together in some name."""
-        facts, pairs = reading.facts, self._index.pairs
-        found, nearest = [], end
-        for place in range(end - 1, begin - 1, -1):
-            key = facts[place].loose
-            if key:
-                for other in range(place + 1, min(nearest, place + _MAX_PHRASE)):
-                    partner = facts[other].loose
-                    if partner and key + partner in pairs:
-                        nearest = other
-                        break
-            found.append(nearest)
-        return found[::-1]
+    def _links(self, reading: _Reading) -> list[int]:
+        """Give for each word the next one, within a phrase, that stands in a name with it; else the end of the text."""
+        facts, (_, _, stand_together) = reading.facts, self._sieves
+        keys = np.fromiter(map(_LOOSE_OF, facts), np.uint64, len(facts))
+        links = np.full(len(facts), len(facts))
+        unlinked = keys != 0
+        for apart in range(1, min(_MAX_PHRASE, len(facts))):
+            may = unlinked[:-apart] & (keys[apart:] != 0) & stand_together(keys[:-apart] + keys[apart:])
+            found = [
+                place
+                for place in np.flatnonzero(may).tolist()
+                if facts[place].loose + facts[place + apart].loose in self._index.pairs
+            ]
+            links[found] = [place + apart for place in found]
+            unlinked[found] = False
+        return links.tolist()
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
