@@ -31,6 +31,13 @@ _CUES = {
 }
 
 
+def why(annotation: Annotation) -> str:
+    """Tell what became of a recognised phrase and why; it quotes the letter."""
+    if annotation.not_coded is not None:
+        return f"Not coded: {why_not_coded(annotation)}"
+    return f"Found: {why_coded(annotation)}"
+
+
 def why_coded(annotation: Annotation) -> str:
     """Tell how the term was found and which words decided its status; it quotes the letter."""
     found = [_FOUND[annotation.method].format(annotation.synonym)] if annotation.method else []

@@ -160,7 +160,8 @@ class Suggestion:
     were not coded, m1, m2… what people added. `evidence` indexes the report's annotations. `hpo_id`, `label`,
     `status` and `severity` are as they stand now, the `proposed_` ones as the report gave them (None for an addition).
     `accepted` is None until decided. `tab` is where the proposal was first shown, and does not move with decisions.
-    `required` ones must be decided before the request can be confirmed.
+    `required` ones must be decided before the request can be confirmed. `why` tells in words for people, for each place
+    of the evidence, how it was found and what decided its status; it quotes the letter.
     """
 
     id: str
@@ -183,6 +184,7 @@ class Suggestion:
     required: bool
     accepted: bool | None
     decided: tuple[Decided, ...]
+    why: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from phenoextract.ontology import Ontology
+from phenoextract.reasons import why
 from phenoextract.sections import find_sections, section_at
 from phenoextract.types import Annotation, Feature, Report, Span, Status
 from phenoextract_api.request_types import BadDecision, Decided, Decision, Kind, Suggestion, Tab, WrongState
@@ -199,6 +200,7 @@ def _proposals(report: Report) -> Iterator[Suggestion]:
             required=True,
             accepted=None,
             decided=(),
+            why=tuple(why(report.annotations[place]) for place in feature.evidence),
         )
     for index, annotation in enumerate(report.annotations):
         if annotation.not_coded is not None:
@@ -223,6 +225,7 @@ def _proposals(report: Report) -> Iterator[Suggestion]:
                 required=False,
                 accepted=None,
                 decided=(),
+                why=(why(annotation),),
             )
 
 

@@ -87,11 +87,13 @@ def test_explain_page_terminal_and_api_say_the_same(
     address = urlsplit(str(send_in(client, text=text).url)).path
     page = html.unescape(client.get(address).text)
     report = toy_extractor(text)
+    kept = client.get(f"/v1{address}").json()["suggestions"]
     screen = " ".join(terminal.render(report, text, width=400).split())
     assert len(report.annotations) == 3
     for annotation in report.annotations:
         reason = why_coded(annotation)
         assert reason in page
+        assert [f"Found: {reason}"] in [one["why"] for one in kept]
         assert reason in screen
         assert reason in ask(stateless_client, text, annotation.text).json()["reason"]
         assert reason in html.unescape(ask_page(client, address, phrase=annotation.text).text)

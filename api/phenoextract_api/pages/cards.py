@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from phenoextract.formats.marks import MARKS, NOT_CODED_MARK
 from phenoextract.ontology import Ontology, Term
-from phenoextract.reasons import why_coded, why_not_coded
 from phenoextract.types import Annotation, Report, Status
 from phenoextract_api.request_types import Decided, Kind, Suggestion, Tab, confidence_band
 from phenoextract_api.services import Services
@@ -159,7 +158,7 @@ def terms(ontology: Ontology, ids: Iterable[str | None]) -> Iterator[Term]:
 def _card(number: int, letter: str, report: Report, suggestion: Suggestion, provided: Services) -> Card:
     ontology = provided.ontology
     annotations = [report.annotations[index] for index in suggestion.evidence]
-    quotes = tuple(quote(letter, one.start, one.end, _why(one)) for one in annotations)
+    quotes = tuple(quote(letter, one.start, one.end, why) for one, why in zip(annotations, suggestion.why, strict=True))
     if not quotes and suggestion.start is not None and suggestion.end is not None:
         quotes = (quote(letter, suggestion.start, suggestion.end),)
     current = ontology.current(suggestion.hpo_id) if suggestion.hpo_id else None
@@ -184,12 +183,6 @@ def _mark(suggestion: Suggestion) -> str:
     """Give the sign of what stands now: a phrase that is not coded has the sign of its status once it is accepted."""
     coded = suggestion.accepted or suggestion.tab is not Tab.NOT_CODED
     return MARKS[suggestion.status] if coded else NOT_CODED_MARK
-
-
-def _why(annotation: Annotation) -> str:
-    if annotation.not_coded is not None:
-        return f"Not coded: {why_not_coded(annotation)}"
-    return f"Found: {why_coded(annotation)}"
 
 
 def _alternatives(annotations: Sequence[Annotation], term: Term | None, provided: Services) -> Iterator[Term]:
