@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -20,6 +21,8 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +117,16 @@ def measure(url: str, texts: list[str], clients: int, letters: int) -> tuple[lis
     faults: list[int] = []
 
     def send() -> None:
-        with httpx2.Client(base_url=url, timeout=60) as client:
+        # the standard library's client, as its time comes off the processors that the service is measured on
+        with closing(HTTPConnection(url.removeprefix("http://"), timeout=60)) as client:
             while (number := next(numbers)) < letters:
-                letter = {"id": str(number), "text": texts[number % len(texts)]}
+                letter = json.dumps({"id": str(number), "text": texts[number % len(texts)]})
                 started = time.perf_counter()
-                answer = client.post("/v1/annotate", json=letter)
+                client.request("POST", "/v1/annotate", letter, {"Content-Type": "application/json"})
+                answer = client.getresponse()
+                report = answer.read()
                 taken.append(time.perf_counter() - started)
-                if not answer.is_success or answer.json()["id"] != letter["id"]:
+                if answer.status != 200 or not report.startswith(b'{"id": "%d", "schema"' % number):
                     faults.append(number)
 
     together(send, clients)
