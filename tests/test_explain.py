@@ -126,3 +126,8 @@ def test_why_command_tells_each_place(
     missing = CliRunner().invoke(app, ["why", str(path), "Zebedee"])
     assert missing.exit_code == 2
     assert "not in the letter" in missing.stderr and "Zebedee" not in missing.output
+
+
+def test_explain_outcomes_are_documented() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "report.md").read_text("utf-8")
+    assert [outcome for outcome in Outcome if f"\n| {outcome} |" not in page] == []
