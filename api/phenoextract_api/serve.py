@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import socket
 import tempfile
@@ -56,7 +57,13 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
 
 
 class _Worker(UvicornWorker):  # type: ignore[misc]  # the package has no types
-    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"access_log": False, "server_header": False}
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "access_log": False,
+        "server_header": False,
+        # say each second that the worker lives: uvicorn counts the seconds by a clock that may be set back, and the
+        # first process would kill the silent worker in the middle of its work
+        "timeout_notify": -math.inf,
+    }
 
 
 class _QuietLogger(Logger):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -73,6 +73,14 @@ class Servers:
             return []
         first = psutil.Process(self._pid)
         return [first, *first.children()]
+
+    def memory(self) -> float:
+        """Give the proportional set size in MB of all processes."""
+        bytes_held = 0
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                bytes_held += process.memory_full_info().pss
+        return bytes_held / 1e6
 
     def logged(self) -> str:
         """Give what all servers have logged."""

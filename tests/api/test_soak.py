@@ -86,7 +86,7 @@ def soak(scene: Scene, seconds: float) -> tuple[list[Spell], list[float]]:
                     time.sleep(spell)
                 ended = time.monotonic()
                 spells.append(Spell(name, began, ended, _next_answer(scene.book)))
-                memory.append(sum(process.memory_full_info().pss for process in scene.servers.processes()) / 1e6)
+                memory.append(scene.servers.memory())
     return spells, memory
 
 
