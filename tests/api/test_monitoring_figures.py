@@ -113,12 +113,15 @@ def test_csv_has_a_row_for_every_figure(store: Store) -> None:
     fill_weeks(store)
     found = figures(store, 19, weeks=20)
     rows = list(csv.DictReader(io.StringIO(to_csv(found))))
-    weekly = [row for row in rows if row["week"]]
+    weekly = [row for row in rows if row["week"] and row["by"] == "all"]
     assert len(weekly) == 20 * (4 + 3)
     assert all(len(row) == 13 and None not in row for row in rows)
     assert {row["by"] for row in rows} == set(By)
     signals = {row["figure"] for row in weekly if row["signal"] == "1"}
     assert {"accepted", "drift_words"} <= signals
+    nervous = [row for row in rows if (row["figure"], row["value"]) == ("rejected", "HP:0000707")]
+    assert [bool(row["week"]) for row in nervous] == [False] + [True] * 20
+    assert int(nervous[0]["total"]) == sum(int(row["total"]) for row in nervous[1:])
     share = found.total.share(Rate.RECALL)
     assert share is not None
     told = next(row for row in rows if row["figure"] == "recall" and row["by"] == "all")

@@ -6,13 +6,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 import phenoextract
 from phenoextract.types import Document, NotCoded, Report, Status
@@ -33,7 +35,7 @@ from phenoextract_api.monitoring.tallies import (
 from phenoextract_api.request_types import Decision, Kind, Request
 from phenoextract_api.requests import confirm, correct, create_request, decide, undo
 from phenoextract_api.store import retention
-from phenoextract_api.store.engine import Store
+from phenoextract_api.store.engine import Store, _alembic, connect, is_current, migrate
 from phenoextract_api.store.tables import LetterTallyRow, ReviewTallyRow
 
 CLERK = Actor("Ada Clerk", frozenset({Role.CLERK}))
@@ -197,3 +199,23 @@ def test_the_service_counts_what_it_codes_and_what_is_confirmed(client: TestClie
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_fits_its_column(outcome: Outcome) -> None:
     assert len(outcome) <= 16 and all(len(measure) <= 16 for measure in Measure)
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_tables_for_counts_are_added_to_a_store_of_before(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    sqlite = database == "sqlite"
+    engine = connect(f"sqlite:///{tmp_path / 'old.db'}" if sqlite else request.getfixturevalue("postgres_url"))
+    with engine.begin() as connection:
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO encryption_keys (id) VALUES ('of-before')")
+    assert not is_current(engine)
+    migrate(engine)
+    assert is_current(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(ReviewTallyRow)) == 0
+        assert connection.exec_driver_sql("SELECT id FROM encryption_keys").scalar() == "of-before"
+    engine.dispose()

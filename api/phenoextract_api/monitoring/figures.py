@@ -33,6 +33,9 @@ _CODED = frozenset(Outcome) - {Outcome.REJECTED}
 UNMATCHED = frozenset({Outcome.ADDED_WORDS, Outcome.REPLACED})
 
 
+_Weekly = dict[date, Counter[Outcome]]
+
+
 class Rate(StrEnum):
     """What is told of reviews; `PRECISION` counts a right term with a wrong status, `RECALL` a right one with both."""
 
@@ -160,7 +163,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All figures of a period; `total` is the group of all reviews in it, `releases` gives the first week of each."""
+    """All figures of a period.
+
+    `total` is the group of all reviews in it, `weekly` has each group in each week, `releases` the first week of each.
+    """
 
     since: date
     until: date
@@ -171,6 +177,7 @@ class Figures:
     drift: Mapping[Measure, tuple[DriftWeek, ...]]
     total: Group
     groups: tuple[Group, ...]
+    weekly: tuple[tuple[date, Group], ...]
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -220,10 +227,10 @@ def read_figures(
     with store.reading() as session:
         reviews = _weekly_outcomes(session, release)
         letters = _weekly_bins(session, release)
-        groups = tuple(_groups(session, since, release, least))
+        grouped = list(_groups(session, since, release))
         releases = _releases(session)
     start = week_of(baseline_from) if baseline_from else date.min
-    total = sum((reviews[week] for week in period if week in reviews), Counter[Outcome]())
+    total = _sum(reviews[week] for week in period if week in reviews)
 
     def first(enough: Iterable[date]) -> list[date]:
         found = sorted(week for week in enough if start <= week < until)[:baseline_weeks]
@@ -247,8 +254,13 @@ def read_figures(
             )
             for measure, found in letters.items()
         },
-        total=Group(By.ALL, "", total if sum(total.values()) >= least else None),
-        groups=groups,
+        total=_group(By.ALL, "", total, least),
+        groups=tuple(_group(by, value, _sum(weekly.values()), least) for by, value, weekly in grouped),
+        weekly=tuple(
+            (week, _group(by, value, counts, least))
+            for by, value, weekly in grouped
+            for week, counts in sorted(weekly.items())
+        ),
     )
 
 
@@ -265,10 +277,11 @@ def to_csv(figures: Figures) -> str:
         for week in found:
             values = [_plain(week.index), "", "", "", "", _plain(week.limit), int(week.signal)]
             table.writerow([f"drift_{measure}", "all", "", week.week, "", week.letters, *values])
-    for group in (figures.total, *figures.groups):
+    of_period = ((None, group) for group in (figures.total, *figures.groups))
+    for week_of_group, group in (*of_period, *figures.weekly):
         for rate in Rate:
-            table.writerow([rate, group.by, group.value, "", *_cells(group.share(rate)), "", "", "", ""])
-        table.writerow(["unmatched_phrases", group.by, group.value, "", group.unmatched, *[""] * 8])
+            table.writerow([rate, group.by, group.value, week_of_group, *_cells(group.share(rate)), "", "", "", ""])
+        table.writerow(["unmatched_phrases", group.by, group.value, week_of_group, group.unmatched, *[""] * 8])
     return text.getvalue()
 
 
@@ -306,6 +319,10 @@ def _drift_weeks(
     return tuple(found)
 
 
+def _sum(counts: Iterable[Counter[Outcome]]) -> Counter[Outcome]:
+    return sum(counts, Counter[Outcome]())
+
+
 def _share(counts: Mapping[Outcome, int], rate: Rate) -> Share:
     events, among = _PARTS[rate]
     return Share(sum(counts.get(one, 0) for one in events), sum(counts.get(one, 0) for one in among))
@@ -315,9 +332,9 @@ def _enough(counts: Mapping[Outcome, int], rate: Rate, least: int) -> bool:
     return _share(counts, rate).total >= max(least, 1)
 
 
-def _weekly_outcomes(session: Session, release: Release | None) -> dict[date, Counter[Outcome]]:
+def _weekly_outcomes(session: Session, release: Release | None) -> _Weekly:
     query = select(ReviewTallyRow.week, ReviewTallyRow.outcome, func.sum(ReviewTallyRow.count))
-    found: dict[date, Counter[Outcome]] = {}
+    found: _Weekly = {}
     for week, outcome, count in session.execute(
         query.where(*_of(ReviewTallyRow, release)).group_by(ReviewTallyRow.week, ReviewTallyRow.outcome)
     ):
@@ -335,7 +352,8 @@ def _weekly_bins(session: Session, release: Release | None) -> dict[Measure, dic
     return found
 
 
-def _groups(session: Session, since: date, release: Release | None, least: int) -> Iterator[Group]:
+def _groups(session: Session, since: date, release: Release | None) -> Iterator[tuple[By, str, _Weekly]]:
+    """Give the outcomes of each group in each week from one on."""
     row = ReviewTallyRow
     columns: dict[By, Sequence[Any]] = {
         By.RELEASE: (row.product_version, row.hpo_release, row.index_sha256),
@@ -345,14 +363,19 @@ def _groups(session: Session, since: date, release: Release | None, least: int) 
         By.METHOD: (row.method,),
     }
     for by, keys in columns.items():
-        query = select(*keys, row.outcome, func.sum(row.count)).where(row.week >= since, *_of(row, release))
-        counted: dict[str, Counter[Outcome]] = {}
-        for *key, outcome, count in session.execute(query.group_by(*keys, row.outcome).order_by(*keys)):
+        query = select(*keys, row.week, row.outcome, func.sum(row.count)).where(row.week >= since, *_of(row, release))
+        counted: dict[str, _Weekly] = {}
+        for *key, week, outcome, count in session.execute(query.group_by(*keys, row.week, row.outcome).order_by(*keys)):
             value = str(Release(*key)) if by is By.RELEASE else key[0]
-            counted.setdefault(value, Counter())[Outcome(outcome)] += int(count)
-        for value, counts in counted.items():
             if by not in _OF_PROPOSALS or value != NOT_GIVEN:
-                yield Group(by, value, counts if sum(counts.values()) >= least else None)
+                weekly = counted.setdefault(value, {})
+                weekly.setdefault(week, Counter())[Outcome(outcome)] += int(count)
+        for value, weekly in counted.items():
+            yield by, value, weekly
+
+
+def _group(by: By, value: str, counts: Mapping[Outcome, int], least: int) -> Group:
+    return Group(by, value, counts if sum(counts.values()) >= least else None)
 
 
 def _releases(session: Session) -> dict[Release, date]:
