@@ -56,7 +56,9 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
         _Prefork(app, settings, listening).run()
 
 
-class _Worker(UvicornWorker):  # type: ignore[misc]  # the package has no types
+class Worker(UvicornWorker):  # type: ignore[misc]  # the package has no types
+    """A process that answers requests, started again by the first process if it dies or falls silent."""
+
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "access_log": False,
         "server_header": False,
@@ -84,7 +86,7 @@ class _Prefork(BaseApplication):
         options = {
             "bind": f"fd://{self._listening.fileno()}",
             "workers": self._settings.workers,
-            "worker_class": _Worker,
+            "worker_class": Worker,
             "preload_app": True,
             "graceful_timeout": self._settings.shutdown_seconds,
             "logger_class": _QuietLogger,

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +19,7 @@ from phenoextract_api.housekeeping import purge_daily
 from phenoextract_api.limits import RateLimit
 from phenoextract_api.problems import Problem
 from phenoextract_api.requests import create_request, list_queue
+from phenoextract_api.serve import Worker
 from phenoextract_api.sessions import Session, Sessions
 from phenoextract_api.store.engine import Store
 
@@ -92,3 +95,21 @@ def test_clock_that_was_set_asks_to_sign_in_again(jump: Jump, ahead: float, sign
     jump(ahead)
     read = sessions.read(Request({"type": "http", "headers": [(b"cookie", cookie.encode())]}))
     assert (read is not None) == signed_in
+
+
+@pytest.mark.parametrize("ahead", [DAY, -DAY])
+def test_clock_that_was_set_silences_no_worker(jump: Jump, ahead: float) -> None:
+    """Whoever watches over the workers kills one that does not say for a while that it lives."""
+    said: list[float] = []
+
+    async def say() -> None:
+        said.append(time.monotonic())
+
+    async def tick() -> None:
+        server = uvicorn.Server(uvicorn.Config(FastAPI(), callback_notify=say, **Worker.CONFIG_KWARGS))
+        await server.on_tick(0)
+        jump(ahead)
+        await server.on_tick(10)
+
+    asyncio.run(tick())
+    assert len(said) == 2
