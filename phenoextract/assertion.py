@@ -169,6 +169,8 @@ def _negation(sentence: Sentence, subject: Subject, first: int, last: int) -> Cu
             and not _misses_a_part(sentence, hit, first)
         ):
             return None if _is_past(sentence, last) else sentence.cue("negation", hit)
+    if "negation.after" not in sentence.kinds:
+        return None
     ends = [last]
     if sentence.heads_list(first):
         ends.append(sentence.list_to(last))
@@ -273,7 +275,7 @@ def _divides_groups(sentence: Sentence, hit: CueHit) -> bool:
 
 def _normality(sentence: Sentence, first: int, last: int) -> Cue | None:
     """Find a word of normality right at a recognised finding."""
-    for hit in sentence.cues:
+    for hit in sentence.cues if "normality.words" in sentence.kinds else ():
         if hit.kind == "normality.words":
             if hit.last == first - 1 and sentence.is_run(hit.last, first):
                 return sentence.cue("normality", hit)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phenoextract.digits import readings
-from phenoextract.index import Index, Name, word_classes, word_hash
+from phenoextract.index import Index, Name, is_letter, word_classes, word_hash
 from phenoextract.likeness import Likeness
 from phenoextract.link import MAX_CANDIDATES, Manner, rank
 from phenoextract.rules import load_rules
@@ -62,10 +62,11 @@ _PROSE = re.compile(
     + b"+"
 )
 _KIND = 0xF8  # the part of a shape that is the word's kind
-# By shape: the words that count for names, and those before which every name ends: an unknown one, one behind a break.
+# By shape: the words that count for names, those before which every name ends (an unknown one, one behind a break), and
+# those that a paraphrase may begin and end with.
 _COUNTS = bytes(shape & _KIND in (_CONTENT, _NEGATION, _MODIFIER) for shape in range(256))
 _PARTS = bytes(shape & _KIND == _UNKNOWN or shape & ~_KIND in _BREAKS for shape in range(256))
-_ENDS = frozenset({_UNKNOWN, _CONTENT, _MODIFIER})
+_ENDS = bytes(shape & _KIND in (_UNKNOWN, _CONTENT, _MODIFIER) for shape in range(256))
 _COUNTED = frozenset({_CONTENT, _MODIFIER, _UNKNOWN})
 _MAX_PHRASE = 8  # words
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
@@ -307,18 +308,18 @@ class Recognizer:
         whole = {piece for hit in hits for piece in hit.pieces}
         ends = {place: last for first, last in whole for place in range(first, last + 1)}
         inner = ends.keys() - {first for first, _ in whole}
-        links = self._links(reading)
+        links, may_end = self._links(reading), shape.translate(_ENDS)
         for run in _PROSE.finditer(shape):
             linked = [*accumulate(reversed(links[run.start() : run.end()]), min)]
             if linked[-1] >= run.end():
                 continue
             for first, link in zip(range(*run.span()), reversed(linked), strict=True):
                 limit = min(run.end(), first + _MAX_PHRASE)
-                if link >= limit or first in inner or shape[first] & _KIND not in _ENDS or not words[first].isalpha():
+                if link >= limit or first in inner or not may_end[first] or not words[first].isalpha():
                     continue
                 while link < limit:
                     last = ends.get(link, link)
-                    if shape[last] & _KIND in _ENDS and (first, last) not in whole:
+                    if may_end[last] and (first, last) not in whole:
                         yield first, last
                     link = last + 1
 
@@ -345,6 +346,9 @@ class Recognizer:
         for place in [place for place, word in enumerate(folded) if word == "be"]:
             if place and folded[place - 1] == "to":  # "were noted to be brittle"
                 facts[place - 1] = facts[place]
+        for place in [place for place, word in enumerate(tokens.words) if word == "A"]:
+            if is_letter(tokens.words, place):
+                facts[place] = self._content("a", fuzzy=False)._replace(folded="a")
         kinds = np.frombuffer(bytes(map(_KIND_OF, facts)), np.uint8)
         shape = (kinds | np.frombuffer(tokens.gaps, np.uint8)).tobytes()
         return _Reading(tokens, facts, folded, shape, lru_cache(maxsize=4)(partial(_around, tokens, folded)))

@@ -226,6 +226,8 @@ def _only_there(sentence: Sentence, hit: CueHit) -> bool:
 
 def _behind(sentence: Sentence, last: int) -> Cue | None:
     """Find a relative behind a finding: "in his mother", "was noted in two of her cousins", "affects his father"."""
+    if "kin.words" not in sentence.kinds:
+        return None
     last = sentence.list_to(last)
     for hit in sentence.after(("kin.words",), last, _BEHIND):
         between = sentence.between(last + 1, hit.first)

@@ -84,6 +84,9 @@ def _severity(text: str, annotation: Annotation) -> str | None:
     """Give the severity that stands right before or inside a mention, unless the term's own name says it."""
     head = annotation.spans[0]
     nearby = max(0, head.start - _BEFORE)
+    written = text[nearby : head.end].lower()
+    if not any(word in written for word in _SEVERITY):  # the pattern, which ignores case, costs much more
+        return None
     before = max(nearby, *(text.rfind(mark, nearby, head.start) + 1 for mark in ",;.:\n"))
     found = _SEVERITY_WORD.findall(text, before, head.end)
     if not found or annotation.label is None or found[-1].lower() in annotation.label.lower():

@@ -28,7 +28,7 @@ from phenoextract.types import (
 
 def render(report: Report, *, indent: int | None = None) -> str:
     """Give a report as JSON text; without `indent` it is one line."""
-    return json.dumps(to_dict(report), indent=indent)
+    return json.dumps(to_dict(report), indent=indent, check_circular=False)
 
 
 def parse(text: str | bytes) -> Report:
