@@ -31,7 +31,7 @@ from phenoextract.index import (
     Manifest,
     Name,
     artefacts_dir,
-    function_words,
+    content_words,
     set_current,
     word_classes,
     word_hash,
@@ -279,7 +279,6 @@ def _compile(
 ) -> tuple[list[list[int]], list[list[int]], list[int], dict[str, int], list[str]]:
     """Give the strict and loose key tables, the keys of words in one name, the longest name per word, and spellings."""
     rules = load_rules("lexicon")
-    skipped = function_words()
     neutral = {normalise(word) for word in rules["neutral"]["words"]}
     modifiers = {normalise(word) for word in rules["modifier"]["words"]}
     narrowing = {normalise(word) for word in rules["narrowing"]["words"]}
@@ -292,7 +291,7 @@ def _compile(
     pairs: set[int] = set()
     for position, name in enumerate(names):
         every = tokenise(name.text).words
-        written = [word for word in every if fold(word) not in skipped]
+        written = content_words(every)
         if len(written) == 1 and not all(fold(word) in _ARTICLES or word in written for word in every):
             continue  # "in-toes" must not become "toes"
         roots = [normalise(word) for word in written]
@@ -327,7 +326,7 @@ def _encode(
 ) -> tuple[NDArray[np.int8], NDArray[np.uint64], NDArray[np.int32]]:
     """Give the names' vectors as bytes, (loose key of a word, position of an exact name with it), and neighbours."""
     vectors = unit(encoder.encode([name.text for name in names]))
-    classes, skipped = word_classes(), function_words()
+    classes = word_classes()
     postings: set[tuple[int, int]] = set()
     number = {hpo_id: place for place, hpo_id in enumerate(terms)}
     middles = np.zeros((len(terms), vectors.shape[1]), np.float32)
@@ -335,7 +334,7 @@ def _encode(
         if name.context or name.method is Method.ABBREVIATION or name.scope is not Scope.EXACT:
             continue
         middles[number[name.hpo_id]] += vectors[position]
-        for root in {normalise(word) for word in tokenise(name.text).words if fold(word) not in skipped}:
+        for root in set(map(normalise, content_words(tokenise(name.text).words))):
             postings.add((word_hash(classes.get(root, root)), position))
     return (
         np.round(vectors * 127).astype(np.int8),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from phenoextract.errors import ArtefactCorrupt, ArtefactMismatch, ArtefactMissing
 from phenoextract.ontology import Ontology, Synonym, Term
 from phenoextract.rules import load_rules
-from phenoextract.text import normalise
+from phenoextract.text import fold, normalise
 from phenoextract.types import Method, Scope
 
 FORMAT = 3
@@ -111,6 +111,17 @@ def function_words() -> frozenset[str]:
     """Give the words that stand in names and phrases without counting for either."""
     function = load_rules("lexicon")["function"]
     return frozenset((*function["plain"], *function["ordered"]))
+
+
+def content_words(words: Sequence[str]) -> list[str]:
+    """Give the words that count for a name, as written."""
+    skipped = function_words()
+    return [word for place, word in enumerate(words) if fold(word) not in skipped or is_letter(words, place)]
+
+
+def is_letter(words: Sequence[str], place: int) -> bool:
+    """Tell whether a word is the letter A ("brachydactyly type A"), not the article."""
+    return words[place] == "A" and place > 0 and not words[place - 1].isupper()
 
 
 def artefacts_dir() -> Path:

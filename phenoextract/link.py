@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from phenoextract.index import Name, function_words
+from phenoextract.index import Name, content_words
 from phenoextract.ontology import Ontology
-from phenoextract.text import fold, normalise, plain_form, tokenise
+from phenoextract.text import normalise, plain_form, tokenise
 from phenoextract.types import Candidate, Method, Scope
 
 MAX_CANDIDATES = 5
@@ -41,7 +41,7 @@ class _Form(NamedTuple):
 
 @lru_cache(maxsize=100_000)
 def _form(text: str) -> _Form:
-    written = [word for word in tokenise(text).words if fold(word) not in function_words()]
+    written = content_words(tokenise(text).words)
     plain = tuple(map(plain_form, written))
     return _Form(
         plain,
@@ -160,5 +160,5 @@ def _same_order(own: Sequence[str], roots: Sequence[str]) -> bool:
 def _same_case(name: str, words: Sequence[str]) -> bool:
     """Tell whether an abbreviation is written as such: in its own case, a plural s aside."""
     written = "".join(words)
-    own = "".join(word for word in tokenise(name).words if fold(word) not in function_words())
+    own = "".join(content_words(tokenise(name).words))
     return written == own or (written.endswith("s") and written[:-1] == own)

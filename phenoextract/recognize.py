@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phenoextract.digits import readings
-from phenoextract.index import Index, Name, word_classes, word_hash
+from phenoextract.index import Index, Name, is_letter, word_classes, word_hash
 from phenoextract.likeness import Likeness
 from phenoextract.link import MAX_CANDIDATES, Manner, rank
 from phenoextract.rules import load_rules
@@ -346,6 +346,9 @@ class Recognizer:
         for place in [place for place, word in enumerate(folded) if word == "be"]:
             if place and folded[place - 1] == "to":  # "were noted to be brittle"
                 facts[place - 1] = facts[place]
+        for place in [place for place, word in enumerate(tokens.words) if word == "A"]:
+            if is_letter(tokens.words, place):
+                facts[place] = self._content("a", fuzzy=False)._replace(folded="a")
         kinds = np.frombuffer(bytes(map(_KIND_OF, facts)), np.uint8)
         shape = (kinds | np.frombuffer(tokens.gaps, np.uint8)).tobytes()
         return _Reading(tokens, facts, folded, shape, lru_cache(maxsize=4)(partial(_around, tokens, folded)))

@@ -27,7 +27,7 @@ from phenoextract.index import (
     Index,
     Name,
     artefacts_dir,
-    function_words,
+    content_words,
     load_index,
     word_classes,
     word_hash,
@@ -35,7 +35,7 @@ from phenoextract.index import (
 from phenoextract.ontology import Ontology
 from phenoextract.recognize import Recognizer, Word
 from phenoextract.rules import load_rules
-from phenoextract.text import fold, normalise, tokenise
+from phenoextract.text import normalise, tokenise
 from phenoextract.types import Provenance, Report
 
 _HPO_ID = re.compile(r"HP:\d{7}")
@@ -215,7 +215,7 @@ def _term(index: Index, hpo_id: str) -> tuple[str, frozenset[str]] | None:
 
 
 def _roots(text: str) -> set[str]:
-    return {normalise(word) for word in tokenise(text).words if fold(word) not in function_words()}
+    return set(map(normalise, content_words(tokenise(text).words)))
 
 
 def _required(name: str) -> list[frozenset[int]]:
