@@ -85,6 +85,7 @@ _MAX_SOFT = 2  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
 _NEGATORS = frozenset({"no", "not", "without", "never"})
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
+_MAX_LETTERS = 80
 _MIN_PART = 3  # letters of either word in two that are written as one
 _ABNORMAL = word_hash("=abnormal")
 _MAX_SPLIT = 7  # words between the pieces of one mention
@@ -338,7 +339,8 @@ class Recognizer:
             ]
             links[found] = [place + apart for place in found]
             unlinked[found] = False
-        return links.tolist()
+        following: list[int] = links.tolist()
+        return following
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
@@ -356,6 +358,8 @@ class Recognizer:
     def classify(self, word: str) -> Word:
         """Give what a word is to recognition, by itself."""
         folded = fold(word)
+        if len(word) > _MAX_LETTERS:  # no name has such a word, and reading it would take long
+            return Word(_UNKNOWN, folded)
         diseases = self._diseases.get(normalise(word), ())
         if folded in self._plain:
             return Word(_PLAIN, folded, diseases=diseases)

@@ -15,6 +15,7 @@ SHORT, LONG = 3_000, 30_000  # code points
     "part",
     [
         "hypotonia ",
+        "hypotonia",
         "hypotonia, ",
         "hypotonia and ",
         "mild ",
