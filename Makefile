@@ -11,7 +11,7 @@ INDEX   := phenoextract/_artefacts/current
 MINUTES ?= 30
 LETTERS  = $(wildcard examples/letters/*.txt examples/letters/*.docx)
 
-.PHONY: run test check format index safety-case bench bench-spark bench-service soak lock fuzz clean
+.PHONY: run test check format index safety-case bench bench-spark bench-service soak lock fuzz audit sbom clean
 
 run: $(INDEX)
 	@mkdir -p out
@@ -78,6 +78,17 @@ lock: $(READY)
 	$(LOCK) --all-extras --output-file requirements/all.txt
 	$(LOCK) --extra dev --constraint requirements/all.txt --output-file requirements/dev.txt
 	$(LOCK) --extra api --extra postgres --constraint requirements/all.txt --output-file requirements/service.txt
+
+# known vulnerabilities of what the service installs; needs a network, and says so where there is none
+audit: $(READY)
+	@.ci/audit
+
+# what the service installs, as CycloneDX; offline
+sbom: $(READY)
+	@mkdir -p out
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements/service.txt --pyproject pyproject.toml --output-reproducible \
+		--output-file out/sbom.cdx.json
+	@echo "The software bill of materials: out/sbom.cdx.json"
 
 # build-index compares digests itself and is quick when nothing changed
 $(INDEX): $(READY) $(wildcard ontologies/*.tsv phenoextract/rules/*.toml phenoextract/build.py phenoextract/index.py)
