@@ -62,7 +62,7 @@ def test_deidentify_masks_what_names_a_person_and_keeps_what_was_found(coded: Re
 
 
 def test_deidentify_masks_the_example_letters() -> None:
-    """Who signs, is written to or is named, and where they work; raw dictation is left out, see docs/privacy.md."""
+    """Who signs, is written to or named, and where they work; not raw dictation, as docs/privacy/evidence.md says."""
     named = {
         "cardiology.txt": "Thornquill Marchbanks Oyelaran",
         "clinic_letter.txt": "Quillfeather Bramblecote Westbrook 14/03/2024 0-00-0041",

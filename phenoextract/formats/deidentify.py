@@ -2,7 +2,7 @@
 
 Withholding is certain: no word of the letter is left, only terms, offsets and what our own vocabulary says. Masking is
 a best effort by patterns of UK letters: what looks like a name, number, date or address is blotted out, length for
-length, so that offsets hold; docs/privacy.md says what it misses.
+length, so that offsets hold; docs/privacy/evidence.md says what it misses.
 """
 
 from __future__ import annotations
