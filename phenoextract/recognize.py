@@ -844,7 +844,7 @@ def _lists(reading: _Reading) -> Iterator[list[list[int]]]:
     """
     shape, facts = reading.shape, reading.facts
     for match in _LIST.finditer(shape):
-        if match.group(1) is None:
+        if match.lastindex is None:
             continue
         spans = [conjunct.span() for conjunct in _CONJUNCTS.finditer(shape, *match.span())]
         if len(spans) > 1 and any(end - start > 1 for start, end in spans):

@@ -33,7 +33,7 @@ _STATED = frozenset(
 _MALE = frozenset({"male", "boy", "son", "gentleman", "man", "mr", "master", "he", "his"})
 _FEMALE = frozenset({"female", "girl", "daughter", "lady", "woman", "mrs", "miss", "ms", "she", "her"})
 _WORD = re.compile(r"\w+")
-_TO_PARENTS = re.compile(r"\b(?:parents? of|dear mr and mrs|dear mr & mrs|dear parents)\b", re.IGNORECASE)
+_TO_PARENTS = re.compile(r"\b(?:parents? of|dear mr and mrs|dear mr & mrs|dear parents)\b")
 _YOU = re.compile(r"\byou(?:r|rself)?\b")
 _MANY = (
     "families", "individuals", "patients", "persons", "kindred", "kindreds", "cases", "sibs", "siblings", "subjects",
@@ -61,7 +61,8 @@ def find_subject(text: str, *, letter: bool) -> Subject:
     lowered = text.lower()  # plain searches in it are much faster than patterns that ignore case
     many = any(word in lowered for word in _MANY) and _MANY_PEOPLE.search(lowered) is not None
     relatives = letter or not many
-    to_parents = letter and _TO_PARENTS.search(text, 0, _INTRODUCTION) is not None
+    beginning = lowered[:_INTRODUCTION]
+    to_parents = letter and ("parent" in beginning or "dear m" in beginning) and bool(_TO_PARENTS.search(beginning))
     speaks_to = letter and not to_parents and lowered.count("you") >= _OFTEN and len(_YOU.findall(lowered)) >= _OFTEN
     return Subject(letter, relatives, "you" if speaks_to else _gender(text) if relatives else None, to_parents)
 
