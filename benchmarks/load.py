@@ -59,7 +59,7 @@ def main() -> None:
             after, busy = memory(server.pid), processor(server.pid)
             started = time.perf_counter()
             decided, repeated = decide(url, texts, chosen.clients, chosen.letters, chosen.decisions)
-            deciding = time.perf_counter() - started
+            deciding, spent = time.perf_counter() - started, processor(server.pid) - busy
             lost, doubled = compare(url, decided)
             at_last = memory(server.pid)
         finally:
@@ -75,6 +75,7 @@ def main() -> None:
     print(f"memory (proportional): {before:.0f} MB before, {middle:.0f} MB at half, {after:.0f} MB at the end")
     count = sum(map(len, decided.values()))
     print(f"{len(decided)} requests made and {count} proposals decided in {deciding:.1f} s; calls repeated: {repeated}")
+    print(f"{spent / (len(decided) + count) * 1000:.1f} ms of processor time a call")
     print(f"decisions lost: {lost}, doubled: {doubled}; {audit.stdout.strip() or audit.stderr.strip()}")
     print(f"memory (proportional): {at_last:.0f} MB")
     if faults + more + lost + doubled + audit.returncode:
