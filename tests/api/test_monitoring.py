@@ -68,6 +68,16 @@ def test_page_shows_one_release(watched: TestClient) -> None:
         assert watched.get("/admin/monitoring", params={"release": wrong}).status_code == 404
 
 
+def test_page_shows_the_weeks_of_one_group(watched: TestClient) -> None:
+    page = watched.get("/admin/monitoring", params={"group": "branch/HP:0000478"}).text
+    assert "Reviews by week: Branch of the HPO: eye" in page
+    assert '<option value="branch/HP:0000478" selected>' in page
+    assert "Added by hand by week" in page
+    assert "Added by hand by week" not in watched.get("/admin/monitoring", params={"group": "band/high"}).text
+    for wrong in ("branch/HP:0001626", "release/0.1.0", "week/x", "nonsense"):
+        assert watched.get("/admin/monitoring", params={"group": wrong}).status_code == 404
+
+
 def test_csv_download_has_the_figures_of_the_page(watched: TestClient) -> None:
     answer = watched.get("/admin/monitoring/figures.csv?weeks=20")
     assert answer.headers["content-type"].startswith("text/csv")

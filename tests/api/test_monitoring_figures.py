@@ -48,6 +48,18 @@ def test_groups_tell_reviews_apart(store: Store) -> None:
     }
 
 
+def test_weekly_rates_can_be_of_one_group(store: Store) -> None:
+    fill_weeks(store)
+    every, eye = figures(store, 19), figures(store, 19, only=(By.BRANCH, "HP:0000478"))
+    assert eye.total == every.total and eye.groups == every.groups and eye.drift == every.drift
+    shares = [week.share for week in eye.rates[Rate.REJECTED] if week.share]
+    told = [group.share(Rate.REJECTED) for _, group in every.weekly if group.value == "HP:0000478" and group.counts]
+    assert shares == [share for share in told if share and share.total >= 5]
+    told_by = {(row["by"], row["value"]) for row in csv.DictReader(io.StringIO(to_csv(eye))) if row["lower_limit"]}
+    assert told_by == {("branch", "HP:0000478")}
+    assert Rate.ADDED not in figures(store, 19, only=(By.BAND, "high")).rates
+
+
 def test_few_cases_give_no_figure(store: Store) -> None:
     fill(store, 0, accepted=4)
     fill_letters(store, 0, [200] * 4)

@@ -163,7 +163,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All figures of a period.
+    """All figures of a period: of `release`, and the weekly rates of `only`, where these are not None.
 
     `total` is the group of all reviews in it, `weekly` has each group in each week, `releases` the first week of each.
     """
@@ -172,6 +172,7 @@ class Figures:
     until: date
     least: int
     release: Release | None
+    only: tuple[By, str] | None
     releases: Mapping[Release, date]
     rates: Mapping[Rate, tuple[RateWeek, ...]]
     drift: Mapping[Measure, tuple[DriftWeek, ...]]
@@ -196,7 +197,12 @@ class Figures:
 
 
 def current_figures(
-    store: Store, settings: Settings, *, weeks: int = SHOWN_WEEKS, release: Release | None = None
+    store: Store,
+    settings: Settings,
+    *,
+    weeks: int = SHOWN_WEEKS,
+    release: Release | None = None,
+    only: tuple[By, str] | None = None,
 ) -> Figures:
     """Read the figures of the weeks up to now, as the settings say."""
     return read_figures(
@@ -204,6 +210,7 @@ def current_figures(
         today=datetime.now(UTC).date(),
         weeks=weeks,
         release=release,
+        only=only,
         baseline_from=settings.monitoring_baseline_from,
         baseline_weeks=settings.monitoring_baseline_weeks,
         least=settings.monitoring_least,
@@ -216,21 +223,24 @@ def read_figures(
     today: date,
     weeks: int,
     release: Release | None = None,
+    only: tuple[By, str] | None = None,
     baseline_from: date | None = None,
     baseline_weeks: int = 8,
     least: int = 5,
 ) -> Figures:
-    """Read the figures of the last weeks, this one included, of one release or of all."""
+    """Read the figures of the last weeks, this one included, of one release or of all.
+
+    `only` names a group by branch, type of letter, confidence or method, of which alone the weekly rates are.
+    """
     until = week_of(today)
     since = until - (weeks - 1) * WEEK
     period = [since + number * WEEK for number in range(weeks)]
     with store.reading() as session:
-        reviews = _weekly_outcomes(session, release)
+        reviews = _weekly_outcomes(session, release, only)
         letters = _weekly_bins(session, release)
         grouped = list(_groups(session, since, release))
         releases = _releases(session)
     start = week_of(baseline_from) if baseline_from else date.min
-    total = _sum(reviews[week] for week in period if week in reviews)
 
     def first(enough: Iterable[date]) -> list[date]:
         found = sorted(week for week in enough if start <= week < until)[:baseline_weeks]
@@ -241,12 +251,14 @@ def read_figures(
         until=until,
         least=least,
         release=release,
+        only=only,
         releases=releases,
         rates={
             rate: _rate_weeks(
                 period, reviews, rate, first(week for week, of in reviews.items() if _enough(of, rate, least)), least
             )
             for rate in WATCHED
+            if rate is not Rate.ADDED or only is None or only[0] not in _OF_PROPOSALS
         },
         drift={
             measure: _drift_weeks(
@@ -254,7 +266,7 @@ def read_figures(
             )
             for measure, found in letters.items()
         },
-        total=_group(By.ALL, "", total, least),
+        total=_group(By.ALL, "", _sum(_sum(weekly.values()) for by, _, weekly in grouped if by is By.RELEASE), least),
         groups=tuple(_group(by, value, _sum(weekly.values()), least) for by, value, weekly in grouped),
         weekly=tuple(
             (week, _group(by, value, counts, least))
@@ -269,10 +281,11 @@ def to_csv(figures: Figures) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\r\n")
     table.writerow("figure by value week events total share low high lower_limit centre upper_limit signal".split())
+    by, value = figures.only or (By.ALL, "")
     for rate, weeks in figures.rates.items():
         for one in weeks:
             limits = [one.limits.lower, one.limits.centre, one.limits.upper] if one.limits else [None] * 3
-            table.writerow([rate, "all", "", one.week, *_cells(one.share), *map(_plain, limits), int(one.signal)])
+            table.writerow([rate, by, value, one.week, *_cells(one.share), *map(_plain, limits), int(one.signal)])
     for measure, found in figures.drift.items():
         for week in found:
             values = [_plain(week.index), "", "", "", "", _plain(week.limit), int(week.signal)]
@@ -332,11 +345,12 @@ def _enough(counts: Mapping[Outcome, int], rate: Rate, least: int) -> bool:
     return _share(counts, rate).total >= max(least, 1)
 
 
-def _weekly_outcomes(session: Session, release: Release | None) -> _Weekly:
+def _weekly_outcomes(session: Session, release: Release | None, only: tuple[By, str] | None) -> _Weekly:
+    chosen = [getattr(ReviewTallyRow, only[0].value) == only[1]] if only else []
     query = select(ReviewTallyRow.week, ReviewTallyRow.outcome, func.sum(ReviewTallyRow.count))
     found: _Weekly = {}
     for week, outcome, count in session.execute(
-        query.where(*_of(ReviewTallyRow, release)).group_by(ReviewTallyRow.week, ReviewTallyRow.outcome)
+        query.where(*_of(ReviewTallyRow, release), *chosen).group_by(ReviewTallyRow.week, ReviewTallyRow.outcome)
     ):
         found.setdefault(week, Counter())[Outcome(outcome)] += int(count)
     return found

@@ -54,6 +54,7 @@ _GROUPS = {
     By.BAND: "Confidence",
     By.METHOD: "Way in which the term was found",
 }
+_CHOICES = tuple(by for by in _GROUPS if by is not By.RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Asked:
     figures: Figures
     weeks: int
     release: str
+    group: str
 
 
 def asked(
@@ -79,13 +81,18 @@ def asked(
     store: CurrentStore,
     weeks: Annotated[int, Query(ge=1, le=520)] = SHOWN_WEEKS,
     release: Annotated[str, Query(max_length=200)] = "",
+    group: Annotated[str, Query(max_length=100)] = "",
 ) -> Asked:
-    """Read the figures; raises Problem 404 for a release of which there are none."""
+    """Read the figures; raises Problem 404 for a release or a group of which there are none."""
     chosen = Release(*release.split("/")) if release.count("/") == 2 else None
-    figures = current_figures(store, provided.settings, weeks=weeks, release=chosen)
+    by, _, value = group.partition("/")
+    only = (By(by), value) if by in _CHOICES else None
+    figures = current_figures(store, provided.settings, weeks=weeks, release=chosen, only=only)
     if release and chosen not in figures.releases:
         raise Problem(404, "unknown_release", "nothing is counted of this release")
-    return Asked(figures, weeks, release)
+    if group and only not in {(one.by, one.value) for one in figures.groups}:
+        raise Problem(404, "unknown_group", "nothing is counted of this group in these weeks")
+    return Asked(figures, weeks, release, group)
 
 
 AskedFor = Annotated[Asked, Depends(asked)]
@@ -104,6 +111,11 @@ def monitoring(request: Request, provided: CurrentServices, actor: Watcher, give
         measures=_MEASURES,
         watched={rate: (weeks, plots.rate_plot(weeks, figures.releases)) for rate, weeks in figures.rates.items()},
         drift={measure: (weeks, plots.drift_plot(weeks, figures.releases)) for measure, weeks in figures.drift.items()},
+        choices=[
+            (f"{one.by}/{one.value}", f"{_GROUPS[one.by]}: {_name(one, provided.ontology)}")
+            for one in figures.groups
+            if one.by in _CHOICES and one.counts is not None
+        ],
         tables=[_table(by, title, figures, provided.ontology) for by, title in _GROUPS.items()],
         describe=plots.describe,
         canaries=provided.canaries,
