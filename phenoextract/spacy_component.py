@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
-from phenoextract.formats.marks import is_coded
 from phenoextract.formats.json import to_dict
+from phenoextract.formats.marks import is_coded
 from phenoextract.types import Document, Report
 
 if TYPE_CHECKING:

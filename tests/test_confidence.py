@@ -9,7 +9,11 @@ from phenoextract.confidence import confidence, signals
 from phenoextract.rules import load_rules
 from phenoextract.types import Method, Scope
 
-EVIDENCE = {"words": 2, "section": "body", "mentions": 1, "ancestors": 10}
+
+def sure(
+    match: float = 0.9, *, method: Method = Method.LABEL, scope: Scope = Scope.EXACT, words: int = 2, mentions: int = 1
+) -> float:
+    return confidence(method, scope, match, words=words, section="body", mentions=mentions, ancestors=10)
 
 
 @given(
@@ -30,13 +34,12 @@ def test_confidence_is_a_probability(
 def test_confidence_weighs_every_method_and_signal() -> None:
     rules = load_rules("confidence")
     assert set(rules["method"]) == set(Method)
-    assert set(rules["signal"]) == set(signals(Scope.EXACT, 0.9, **EVIDENCE))
+    assert set(rules["signal"]) == set(signals(Scope.EXACT, 0.9, words=2, section="body", mentions=1, ancestors=10))
 
 
 def test_confidence_rises_with_what_speaks_for_a_term() -> None:
-    plain = confidence(Method.LABEL, Scope.EXACT, 0.9, **EVIDENCE)
-    assert confidence(Method.LABEL, Scope.EXACT, 0.9, **EVIDENCE | {"mentions": 3}) > plain
-    assert confidence(Method.LABEL, Scope.EXACT, 0.98, **EVIDENCE) > plain
-    assert confidence(Method.LABEL, Scope.BROAD, 0.9, **EVIDENCE) < plain
-    assert confidence(Method.COORDINATION, Scope.EXACT, 0.9, **EVIDENCE) < plain
-    assert confidence(Method.LABEL, Scope.EXACT, 0.9, **EVIDENCE | {"words": 12}) < plain
+    assert sure(mentions=3) > sure()
+    assert sure(0.98) > sure()
+    assert sure(scope=Scope.BROAD) < sure()
+    assert sure(method=Method.COORDINATION) < sure()
+    assert sure(words=12) < sure()
