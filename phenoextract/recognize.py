@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import accumulate, chain, compress, islice
+from itertools import chain, compress, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -199,6 +199,7 @@ class Recognizer:
             position: frozenset(map(fold, name.context)) for position, name in enumerate(index.names) if name.context
         }
         self._vocabulary = _Vocabulary(self.classify)
+        self._letter_a = self._content("a", fuzzy=False)._replace(folded="a")
         self._keys_of = lru_cache(maxsize=_MAX_MEMO)(self._meanings_of_name)
         self._neighbours = lru_cache(maxsize=_MAX_MEMO)(self._alternatives)
         self._ranked = lru_cache(maxsize=_MAX_MEMO)(self._rank)
@@ -309,12 +310,10 @@ class Recognizer:
         whole = {piece for hit in hits for piece in hit.pieces}
         ends = {place: last for first, last in whole for place in range(first, last + 1)}
         inner = ends.keys() - {first for first, _ in whole}
-        links, may_end = self._links(reading), shape.translate(_ENDS)
+        may_end = shape.translate(_ENDS)
         for run in _PROSE.finditer(shape):
-            linked = [*accumulate(reversed(links[run.start() : run.end()]), min)]
-            if linked[-1] >= run.end():
-                continue
-            for first, link in zip(range(*run.span()), reversed(linked), strict=True):
+            linked = self._first_links(reading, *run.span())
+            for first, link in zip(range(*run.span()), linked, strict=True):
                 limit = min(run.end(), first + _MAX_PHRASE)
                 if link >= limit or first in inner or not may_end[first] or not words[first].isalpha():
                     continue
@@ -324,23 +323,20 @@ class Recognizer:
                         yield first, last
                     link = last + 1
 
-    def _links(self, reading: _Reading) -> list[int]:
-        """Give for each word the next one, within a phrase, that stands in a name with it; else the end of the text."""
-        facts, (_, _, stand_together) = reading.facts, self._sieves
-        keys = np.fromiter(map(_LOOSE_OF, facts), np.uint64, len(facts))
-        links = np.full(len(facts), len(facts))
-        unlinked = keys != 0
-        for apart in range(1, min(_MAX_PHRASE, len(facts))):
-            may = unlinked[:-apart] & (keys[apart:] != 0) & stand_together(keys[:-apart] + keys[apart:])
-            found = [
-                place
-                for place in np.flatnonzero(may).tolist()
-                if facts[place].loose + facts[place + apart].loose in self._index.pairs
-            ]
-            links[found] = [place + apart for place in found]
-            unlinked[found] = False
-        following: list[int] = links.tolist()
-        return following
+    def _first_links(self, reading: _Reading, begin: int, end: int) -> list[int]:
+        """Give for each word of a run where the first two words from it on end that stand together in some name."""
+        facts, pairs = reading.facts, self._index.pairs
+        found, nearest = [], end
+        for place in range(end - 1, begin - 1, -1):
+            key = facts[place].loose
+            if key:
+                for other in range(place + 1, min(nearest, place + _MAX_PHRASE)):
+                    partner = facts[other].loose
+                    if partner and key + partner in pairs:
+                        nearest = other
+                        break
+            found.append(nearest)
+        return found[::-1]
 
     def _read(self, tokens: Tokens) -> _Reading:
         facts = list(map(self._vocabulary.__getitem__, tokens.words))
@@ -350,7 +346,7 @@ class Recognizer:
                 facts[place - 1] = facts[place]
         for place in [place for place, word in enumerate(tokens.words) if word == "A"]:
             if is_letter(tokens.words, place):
-                facts[place] = self._content("a", fuzzy=False)._replace(folded="a")
+                facts[place] = self._letter_a
         kinds = np.frombuffer(bytes(map(_KIND_OF, facts)), np.uint8)
         shape = (kinds | np.frombuffer(tokens.gaps, np.uint8)).tobytes()
         return _Reading(tokens, facts, folded, shape, lru_cache(maxsize=4)(partial(_around, tokens, folded)))
