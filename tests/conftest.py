@@ -29,6 +29,7 @@ from phenoextract.types import (
     Span,
     Status,
 )
+from tests.canaries import Watch, canaries
 
 # a machine that is busy with other things is no fault of the code under test
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,6 +43,10 @@ TOY_LEXICON = Path(__file__).parent / "data" / "toy_lexicon.tsv"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing")
     parser.addoption("--soak-minutes", type=float, default=0.5, help="how long the soak lasts, both databases together")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Watch(canaries(Path(__file__).parent)))
 
 
 @pytest.fixture
