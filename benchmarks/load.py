@@ -74,7 +74,8 @@ def main() -> None:
     print(f"{(busy - idle) / len(taken) * 1000:.1f} ms of processor time a letter, in the service")
     print(f"memory (proportional): {before:.0f} MB before, {middle:.0f} MB at half, {after:.0f} MB at the end")
     count = sum(map(len, decided.values()))
-    print(f"{len(decided)} requests made and {count} proposals decided in {deciding:.1f} s; calls repeated: {repeated}")
+    print(f"{len(decided)} requests made and {count} proposals decided in {deciding:.1f} s")
+    print(f"calls repeated after 503: {dict(repeated) or 0}")
     print(f"{spent / (len(decided) + count) * 1000:.1f} ms of processor time a call")
     print(f"decisions lost: {lost}, doubled: {doubled}; {audit.stdout.strip() or audit.stderr.strip()}")
     print(f"memory (proportional): {at_last:.0f} MB")
@@ -134,14 +135,16 @@ def measure(url: str, texts: list[str], clients: int, letters: int) -> tuple[lis
     return taken, len(faults) + letters - len(taken)
 
 
-def decide(url: str, texts: list[str], clients: int, letters: int, decisions: int) -> tuple[dict[str, list[str]], int]:
+def decide(
+    url: str, texts: list[str], clients: int, letters: int, decisions: int
+) -> tuple[dict[str, list[str]], Counter[str]]:
     """Make letters into requests and decide some proposals of each.
 
-    Gives for each request the suggestions whose decision was answered, and how many calls had to be repeated.
+    Gives for each request the suggestions whose decision was answered, and why calls had to be repeated.
     """
     numbers = itertools.count()
     decided: dict[str, list[str]] = {}
-    repeated: list[int] = []
+    repeated: list[str] = []
 
     def persist(call: Callable[..., FullRequest], *given: Any, **named: Any) -> FullRequest:
         key = str(uuid.uuid4())
@@ -151,7 +154,7 @@ def decide(url: str, texts: list[str], clients: int, letters: int, decisions: in
             except ServiceProblem as problem:
                 if problem.status != 503:
                     raise
-                repeated.append(problem.status)
+                repeated.append(problem.code)
                 time.sleep(0.1)
 
     def work() -> None:
@@ -164,7 +167,7 @@ def decide(url: str, texts: list[str], clients: int, letters: int, decisions: in
                     done.append(suggestion.id)
 
     together(work, clients)
-    return decided, len(repeated)
+    return decided, Counter(repeated)
 
 
 def compare(url: str, decided: dict[str, list[str]]) -> tuple[int, int]:
