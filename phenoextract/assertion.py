@@ -59,8 +59,27 @@ _ASSERTING = frozenset(
 )
 _FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant", "obvious", "of", "true", "frank"})
 _COPULA = frozenset({"is", "are", "was", "were"})
+_SOMEBODY = frozenset({"he", "she", "they", "you", "there"})
 _ASKING = frozenset(
-    {"wonder", "wonders", "wondered", "wondering", "ask", "asked", "see", "sure", "know", "clear", "certain", "check"}
+    {
+        "wonder",
+        "wonders",
+        "wondered",
+        "wondering",
+        "ask",
+        "asked",
+        "see",
+        "sure",
+        "know",
+        "clear",
+        "certain",
+        "check",
+        "unclear",
+        "uncertain",
+        "unsure",
+        "unknown",
+        "query",
+    }
 )
 _LINKING = frozenset(
     "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "
@@ -339,6 +358,10 @@ def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int)
         if sentence.is_run(last, hit.first):
             return _not_coded(sentence, NotCoded.PLAN, "plan", hit)
     if not subject.letter:
+        for hit in sentence.before(("conditional.before",), first, 25):  # "if she has a fit, ring 999": of one person
+            of_somebody = any(sentence.word(place) in _SOMEBODY for place in range(hit.first, min(hit.last + 2, first)))
+            if of_somebody and not _is_asked(sentence, hit):
+                return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
         return None
     for hit in sentence.before(("plan.before",), first, 8):
         if not sentence.terminated(hit.last, first, lists=False):
@@ -346,8 +369,7 @@ def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int)
     for hit in sentence.after(("conditional.after",), last, 25):
         return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
     for hit in sentence.before(("conditional.before",), first, 25):
-        asked = hit.first > sentence.begin and sentence.word(hit.first - 1) in _ASKING
-        if not asked and not _may_follow(sentence, hit.last, first):
+        if not _is_asked(sentence, hit) and not _may_follow(sentence, hit.last, first):
             return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
     if sentence.explanation is not None:
         return _not_coded(sentence, NotCoded.EXPLANATION, "explanation", sentence.explanation)
@@ -356,6 +378,11 @@ def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int)
         if not of_somebody and not sentence.terminated(hit.last, first):
             return _not_coded(sentence, NotCoded.FUTURE_RISK, "risk", hit)
     return None
+
+
+def _is_asked(sentence: Sentence, hit: CueHit) -> bool:
+    """Tell a question ("we wondered if she has") from a condition."""
+    return hit.first > sentence.begin and sentence.word(hit.first - 1) in _ASKING
 
 
 def _may_follow(sentence: Sentence, condition: int, first: int) -> bool:
