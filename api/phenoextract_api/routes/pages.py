@@ -73,7 +73,7 @@ async def send_in(
 ) -> Response:
     """Code a letter and keep it as a request to review."""
     try:
-        document = await _document(form)
+        document = await _document(form, provided)
         report = await provided.coder.code(document)
         test = None
         if form.test_code.strip():
@@ -106,7 +106,7 @@ async def code_once(
 ) -> Response:
     """Show what a letter names, and store nothing."""
     try:
-        document = await _document(form)
+        document = await _document(form, provided)
         return await _coded(request, provided, document, "Proposed terms")
     except DocumentError as error:
         return _start(request, provided, form, _message(error))
@@ -194,11 +194,12 @@ def _start(request: Request, provided: Services, form: LetterForm, *messages: Me
     )
 
 
-async def _document(form: LetterForm) -> Document:
+async def _document(form: LetterForm, provided: Services) -> Document:
     """Give the letter that was pasted or chosen; its id keeps nothing of the file's name, which may name a patient."""
     if form.file is not None and form.file.filename:
         suffix = PurePath(form.file.filename).suffix.lower()
-        return from_bytes(await form.file.read(), f"letter{suffix if suffix in _SUFFIXES else ''}")
+        name = f"letter{suffix if suffix in _SUFFIXES else ''}"
+        return await provided.coder.run(from_bytes, await form.file.read(), name)  # beside the event loop
     if not form.text.strip():
         raise _NoLetter("letter")
     return Document("letter", form.text.replace("\r\n", "\n"))  # a browser sends every line end as CR LF
