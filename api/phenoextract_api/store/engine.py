@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from alembic import command
 from alembic.config import Config
@@ -24,6 +26,7 @@ from phenoextract_api.store.tables import EncryptionKeyRow
 
 SERVICE = "phenoextract"  # the actor of what nobody asked for
 WAIT_SECONDS = 20
+_WRITING = threading.Lock()
 _SQLITE_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # a commit that was acknowledged outlives a power cut
@@ -62,9 +65,28 @@ class Store:
 
         On SQLite it waits for its turn at the start, so that it cannot fail later for having read too early.
         """
-        with _unavailable_said(), Session(self.engine.execution_options(begin="IMMEDIATE")) as session, session.begin():
+        engine = self.engine.execution_options(begin="IMMEDIATE")
+        with _unavailable_said(), self._turn(), Session(engine) as session, session.begin():
             session.connection()
             yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let those who write to SQLite in one after the other: its own lock goes to whoever asks at the right moment.
+
+        Within a process they wait for a lock of threads, among processes for a file beside the database.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not _WRITING.acquire(timeout=WAIT_SECONDS):
+            raise StoreUnavailable("the store is busy")
+        try:
+            with _opened_turn(f"{self.engine.url.database}.turn") as turn:
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                yield
+        finally:
+            _WRITING.release()
 
     def close(self) -> None:
         """Close every connection."""
@@ -88,6 +110,13 @@ def open_store(url: str, keys: Sequence[str]) -> Store:
         store.close()
         raise
     return store
+
+
+def _opened_turn(path: str) -> BinaryIO:
+    try:
+        return Path(path).expanduser().open("ab")
+    except OSError as error:
+        raise StoreUnavailable(f"the store's folder cannot be written to ({type(error).__name__})") from error
 
 
 def connect(url: str) -> Engine:
