@@ -57,6 +57,13 @@ def main() -> None:
             second, more = measure(url, texts, chosen.clients, chosen.letters // 2)
             seconds = time.perf_counter() - started
             after, busy = memory(server.pid), processor(server.pid)
+            taken = sorted(first + second)
+            print(f"{len(taken)} letters, {chosen.clients} clients, {chosen.workers} processes, {seconds:.1f} s")
+            print(f"{len(taken) / seconds:.0f} letters/s; errors: {faults + more}")
+            for share in (0.5, 0.95, 0.99):
+                print(f"{share:.0%} within {taken[int(share * len(taken)) - 1] * 1000:.0f} ms")
+            print(f"{(busy - idle) / len(taken) * 1000:.1f} ms of processor time a letter, in the service")
+            print(f"memory (proportional): {before:.0f} MB before, {middle:.0f} MB at half, {after:.0f} MB at the end")
             started = time.perf_counter()
             decided, repeated = decide(url, texts, chosen.clients, chosen.letters, chosen.decisions)
             deciding, spent = time.perf_counter() - started, processor(server.pid) - busy
@@ -66,13 +73,6 @@ def main() -> None:
             server.terminate()
             server.wait(60)
         audit = run(Path(folder), "audit", "verify")
-    taken = sorted(first + second)
-    print(f"{len(taken)} letters, {chosen.clients} clients, {chosen.workers} processes, {seconds:.1f} s")
-    print(f"{len(taken) / seconds:.0f} letters/s; errors: {faults + more}")
-    for share in (0.5, 0.95, 0.99):
-        print(f"{share:.0%} within {taken[int(share * len(taken)) - 1] * 1000:.0f} ms")
-    print(f"{(busy - idle) / len(taken) * 1000:.1f} ms of processor time a letter, in the service")
-    print(f"memory (proportional): {before:.0f} MB before, {middle:.0f} MB at half, {after:.0f} MB at the end")
     count = sum(map(len, decided.values()))
     print(f"{len(decided)} requests made and {count} proposals decided in {deciding:.1f} s")
     print(f"calls repeated after 503: {dict(repeated) or 0}")
