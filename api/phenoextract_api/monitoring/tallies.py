@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -80,9 +81,10 @@ class Kind(NamedTuple):
 
 def measure_letter(text: str, report: Report, knows: Callable[[str], bool]) -> LetterMeasures:
     """Measure a letter; only words of four letters or more count."""
-    words = _WORD.findall(text)
-    unknown = sum(not knows(word) for word in words)
-    return LetterMeasures(len(words), unknown / len(words) if words else 0.0, len(report.features))
+    words = Counter(_WORD.findall(text))
+    count = words.total()
+    unknown = sum(times for word, times in words.items() if not knows(word))
+    return LetterMeasures(count, unknown / count if count else 0.0, len(report.features))
 
 
 def count_review(report: Report, decided: Iterable[Suggestion], ontology: Ontology) -> Counter[Kind]:
@@ -106,6 +108,7 @@ def outcome_of(suggestion: Suggestion) -> Outcome | None:
     return Outcome.ADDED if suggestion.start is None else Outcome.ADDED_WORDS
 
 
+@lru_cache(maxsize=50_000)
 def branch_of(ontology: Ontology, hpo_id: str | None) -> str:
     """Give the child of Phenotypic abnormality (HP:0000118) nearest above a term; of several, the least id."""
     current = ontology.current(hpo_id) if hpo_id else None
