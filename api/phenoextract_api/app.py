@@ -55,7 +55,12 @@ def create_app(settings: Settings | None = None, *, extractor: phenoextract.Extr
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        coder = Coder(extractor, max_waiting=settings.max_waiting, max_chars=settings.max_text_chars)
+        coder = Coder(
+            extractor,
+            max_waiting=settings.max_waiting,
+            max_chars=settings.max_text_chars,
+            time_limit=settings.time_limit,
+        )
         store = startup.open_configured_store(settings) if settings.keeps_store else None
         rate_limit = RateLimit(settings.rate_limit)
         app.state.services = Services(settings, coder, search, store, sessions, tokens, rate_limit, canaries)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from phenoextract import Document, Extractor, Report
-from phenoextract.errors import DocumentError, DocumentTooLong
+from phenoextract.errors import DocumentError, DocumentTimedOut, DocumentTooLong
 from phenoextract_api import metrics
 from phenoextract_api.monitoring.tallies import LetterMeasures, branch_of, measure_letter
 from phenoextract_api.problems import Problem
@@ -21,15 +22,16 @@ T = TypeVar("T")
 class Coder:
     """An extractor with a queue of limited length, so that the service answers even while letters are coded."""
 
-    def __init__(self, extractor: Extractor, *, max_waiting: int, max_chars: int) -> None:
+    def __init__(self, extractor: Extractor, *, max_waiting: int, max_chars: int, time_limit: float) -> None:
         self.extractor = extractor
+        self._time_limit = time_limit
         self._max_waiting = max_waiting
         self._max_chars = max_chars
         self._waiting = 0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="coding")
 
     async def code(self, document: Document, *, in_turn: bool = False) -> Report:
-        """Code one document. Raises DocumentTooLong, and Problem 503 if too many wait already.
+        """Code one document. Raises DocumentTooLong, what `run` raises, and Problem 503 if too many wait already.
 
         `in_turn` waits however many there are: for one of many letters that are sent one after the other.
         """
@@ -45,11 +47,27 @@ class Coder:
         return measure_letter(document.text, report, self.extractor.knows)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do other heavy work in the same queue, such as reading a file."""
+        """Do other heavy work in the same queue, such as reading a file.
+
+        Raises DocumentTimedOut for work that takes longer than the limit (it cannot be stopped, but its caller need not
+        wait for it), and Problem 503 for work that has waited so long behind other work.
+        """
         self._waiting += 1
         metrics.waiting.inc()
+        begun = threading.Event()
+
+        def begin() -> T:
+            begun.set()
+            return work(*arguments)
+
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+            done = asyncio.get_running_loop().run_in_executor(self._executor, begin)
+            return await asyncio.wait_for(done, self._time_limit)
+        except TimeoutError:
+            if begun.is_set():
+                metrics.letters.labels(DocumentTimedOut.code).inc()
+                raise DocumentTimedOut("document") from None
+            raise _busy() from None
         finally:
             self._waiting -= 1
             metrics.waiting.dec()
@@ -57,7 +75,7 @@ class Coder:
     def refuse_if_busy(self) -> None:
         """Raise Problem 503 if as many letters wait as may."""
         if self._waiting >= self._max_waiting:
-            raise Problem(503, "busy", "too many letters are waiting; try again", headers={"Retry-After": "1"})
+            raise _busy()
 
     def close(self) -> None:
         """Finish the letter being coded and drop those that wait."""
@@ -83,3 +101,7 @@ class Coder:
         for feature in report.features:
             band = confidence_band(feature.confidence)
             metrics.proposals.labels(branch_of(ontology, feature.hpo_id), feature.status.value, band).inc()
+
+
+def _busy() -> Problem:
+    return Problem(503, "busy", "too many letters are waiting; try again", headers={"Retry-After": "1"})

@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     max_waiting: Annotated[
         int, Field(ge=1, description="Letters that may wait for a worker process before it answers 503.")
     ] = 64
+    time_limit: Annotated[
+        int,
+        Field(ge=1, description="Seconds after which a letter still being coded is answered with an error."),
+    ] = 60
     rate_limit: Annotated[
         int, Field(ge=0, description="Requests a minute from one caller to one worker process; 0 is no limit.")
     ] = 6000
