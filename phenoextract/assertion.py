@@ -59,7 +59,6 @@ _ASSERTING = frozenset(
 )
 _FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant", "obvious", "of", "true", "frank"})
 _COPULA = frozenset({"is", "are", "was", "were"})
-_SOMEBODY = frozenset({"he", "she", "they", "you", "there"})
 _ASKING = frozenset(
     {
         "wonder",
@@ -358,10 +357,6 @@ def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int)
         if sentence.is_run(last, hit.first):
             return _not_coded(sentence, NotCoded.PLAN, "plan", hit)
     if not subject.letter:
-        for hit in sentence.before(("conditional.before",), first, 25):  # "if she has a fit, ring 999": of one person
-            of_somebody = any(sentence.word(place) in _SOMEBODY for place in range(hit.first, min(hit.last + 2, first)))
-            if of_somebody and not _is_asked(sentence, hit):
-                return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
         return None
     for hit in sentence.before(("plan.before",), first, 8):
         if not sentence.terminated(hit.last, first, lists=False):
