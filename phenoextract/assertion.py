@@ -60,25 +60,8 @@ _ASSERTING = frozenset(
 _FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant", "obvious", "of", "true", "frank"})
 _COPULA = frozenset({"is", "are", "was", "were"})
 _ASKING = frozenset(
-    {
-        "wonder",
-        "wonders",
-        "wondered",
-        "wondering",
-        "ask",
-        "asked",
-        "see",
-        "sure",
-        "know",
-        "clear",
-        "certain",
-        "check",
-        "unclear",
-        "uncertain",
-        "unsure",
-        "unknown",
-        "query",
-    }
+    "wonder wonders wondered wondering ask asked see sure know clear certain check unclear uncertain unsure unknown "
+    "query".split()
 )
 _LINKING = frozenset(
     "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "

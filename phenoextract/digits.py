@@ -152,13 +152,13 @@ def _reading(
             if unnamed:
                 words.append(unit)
                 places.append(written[-1][1])
-        elif found.first < place <= found.last or (unnamed and normalise(tokens.words[place]) == _DIGIT):
-            continue
-        elif not (
-            0 < found.first - place <= _BETWEEN and tokens.words[place] == "between"
-        ):  # "between the 2nd and 3rd"
-            words.append(tokens.words[place])
-            places.append(place)
+        else:
+            counted = found.first < place <= found.last
+            called_digit = unnamed and normalise(tokens.words[place]) == _DIGIT
+            leads_in = 0 < found.first - place <= _BETWEEN and tokens.words[place] == "between"
+            if not (counted or called_digit or leads_in):
+                words.append(tokens.words[place])
+                places.append(place)
     gaps = bytes(Gap.SPACE if at == begin or found.first <= at <= found.last else tokens.gaps[at] for at in places)
     replaced = Tokens(
         words, [tokens.starts[at] for at in places], [tokens.ends[at] for at in places], gaps, [(0, len(words))]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from phenoextract_api import cli_monitor, cli_store
-
-if TYPE_CHECKING:
-    from phenoextract_api.store.engine import Store
 
 _ROLES = "clerk, pipeline, researcher or admin"
 
@@ -72,11 +69,8 @@ def create_key(
     if len(roles) < len(set(role)):
         raise ConfigError(f"a role is {_ROLES}")
     until = datetime.now(UTC) + timedelta(days=days) if days else None
-    store = _store()
-    try:
+    with cli_store.configured_store() as store:
         key, text = make_key(store, local_actor().name, name, roles, expires_at=until)
-    finally:
-        store.close()
     typer.echo(f"key {key.id}; keep this, it is not shown again:", err=True)
     typer.echo(text)
 
@@ -85,14 +79,11 @@ def list_keys() -> None:
     """List the keys that were ever made; what they are cannot be shown."""
     from phenoextract_api.store import keys
 
-    store = _store()
-    try:
+    with cli_store.configured_store() as store:
         for key in keys.list_keys(store):
             state = "valid" if key.is_valid(datetime.now(UTC)) else "revoked" if key.revoked_at else "expired"
             until = f", until {key.expires_at:%Y-%m-%d}" if key.expires_at else ""
             typer.echo(f"{key.id}  {state}{until}  {key.name}  {' '.join(sorted(key.roles))}")
-    finally:
-        store.close()
 
 
 def rotate_key(
@@ -103,11 +94,8 @@ def rotate_key(
     from phenoextract_api.auth import local_actor
     from phenoextract_api.store import keys
 
-    store = _store()
-    try:
+    with cli_store.configured_store() as store:
         key, text = keys.rotate_key(store, local_actor().name, key_id, overlap=timedelta(hours=hours))
-    finally:
-        store.close()
     typer.echo(f"key {key.id}; keep this, it is not shown again:", err=True)
     typer.echo(text)
 
@@ -117,15 +105,5 @@ def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key
     from phenoextract_api.auth import local_actor
     from phenoextract_api.store import keys
 
-    store = _store()
-    try:
+    with cli_store.configured_store() as store:
         keys.revoke_key(store, local_actor().name, key_id)
-    finally:
-        store.close()
-
-
-def _store() -> Store:
-    from phenoextract_api.settings import read_settings
-    from phenoextract_api.startup import open_configured_store
-
-    return open_configured_store(read_settings())

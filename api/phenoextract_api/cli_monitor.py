@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from phenoextract_api.cli_store import configured_store
+
 if TYPE_CHECKING:
     from phenoextract_api.monitoring.figures import Figures, Share
-    from phenoextract_api.settings import Settings
-    from phenoextract_api.store.engine import Store
 
 ALERT = 1
 Weeks = Annotated[int, typer.Option(min=1, max=520, help="Weeks to look at, this one included.")]
@@ -45,8 +43,10 @@ def check() -> None:
     from phenoextract import load
     from phenoextract_api.monitoring.canaries import read_canaries, run_canaries
     from phenoextract_api.monitoring.figures import current_figures
+    from phenoextract_api.settings import read_settings
 
-    with _store() as (settings, store):
+    settings = read_settings()
+    with configured_store() as store:
         alerts = current_figures(store, settings).alerts
     run = run_canaries(load(settings.index), read_canaries())
     for alert in alerts:
@@ -68,9 +68,10 @@ def report(
 ) -> None:
     """Write how good the proposals were, against what reviewers confirmed, by release and kind."""
     from phenoextract_api.monitoring.figures import current_figures, to_csv
+    from phenoextract_api.settings import read_settings
 
-    with _store() as (settings, store):
-        figures = current_figures(store, settings, weeks=weeks)
+    with configured_store() as store:
+        figures = current_figures(store, read_settings(), weeks=weeks)
     _write(to_csv(figures) if form is FigureFormat.CSV else _table(figures), out)
 
 
@@ -88,8 +89,10 @@ def candidates(
     from phenoextract import load
     from phenoextract_api.auth import local_actor
     from phenoextract_api.monitoring.candidates import find_candidates, to_tsv
+    from phenoextract_api.settings import read_settings
 
-    with _store() as (settings, store):
+    settings = read_settings()
+    with configured_store() as store:
         least = patients or settings.monitoring_least
         found = find_candidates(store, local_actor(), load(settings.index), patients=least)
     _write(to_tsv(found), out)
@@ -119,16 +122,3 @@ def _write(text: str, out: Path | None) -> None:
         sys.stdout.write(text)
     else:
         out.write_text(text, "utf-8", newline="")
-
-
-@contextmanager
-def _store() -> Iterator[tuple[Settings, Store]]:
-    from phenoextract_api.settings import read_settings
-    from phenoextract_api.startup import open_configured_store
-
-    settings = read_settings()
-    store = open_configured_store(settings)
-    try:
-        yield settings, store
-    finally:
-        store.close()

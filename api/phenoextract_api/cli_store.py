@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,7 +72,7 @@ def purge(
     from phenoextract_api.store import retention
 
     days = days or read_settings().retention_days
-    with _store() as store:
+    with configured_store() as store:
         if dry_run:
             typer.echo(f"{len(retention.expired_requests(store, days))} requests are older than {days} days")
         else:
@@ -93,7 +92,7 @@ def delete(
 
     if bool(request_ids) == patient:
         raise ConfigError("name requests, or give --patient")
-    with _store() as store:
+    with configured_store() as store:
         if patient:
             request_ids = retention.requests_of_patient(store, typer.prompt("Patient reference", err=True).strip())
         _say_erased(retention.erase(store, local_actor().name, request_ids or [], "delete"))
@@ -103,7 +102,7 @@ def backup(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file
     """Copy an SQLite store while the service runs; keep its encryption key elsewhere."""
     from phenoextract_api.store import backup
 
-    with _store() as store:
+    with configured_store() as store:
         backup.backup(store, path)
     typer.echo(f"copied to {path}")
 
@@ -113,7 +112,7 @@ def encrypt_again() -> None:
     from phenoextract_api.auth import local_actor
     from phenoextract_api.store import rotation
 
-    with _store() as store:
+    with configured_store() as store:
         count = rotation.encrypt_again(store, actor=local_actor().name)
     typer.echo(f"{count} fields encrypted again; the keys after the first are not needed any more")
 
@@ -129,7 +128,7 @@ def verify(
     """
     from phenoextract_api.store import audit
 
-    with _store() as store:
+    with configured_store() as store:
         found = audit.verify(store, anchor=anchor)
     for fault in found.faults:
         typer.echo(fault, err=True)
@@ -152,7 +151,7 @@ def export(
     from phenoextract_api.audit_export import to_fhir, to_json
     from phenoextract_api.store import audit
 
-    with _store() as store, store.reading() as session:
+    with configured_store() as store, store.reading() as session:
         entries = audit.entries(session, request_id)
         lines = (to_json(one) + "\n" if form is AuditFormat.JSON else ndjson(to_fhir(one)) for one in entries)
         if out is None:
@@ -169,13 +168,9 @@ def _say_erased(erased: Erased) -> None:
     )
 
 
-@contextmanager
-def _store() -> Iterator[Store]:
+def configured_store() -> closing[Store]:
+    """Open the store of this process's settings, for the time of a command."""
     from phenoextract_api.settings import read_settings
     from phenoextract_api.startup import open_configured_store
 
-    store = open_configured_store(read_settings())
-    try:
-        yield store
-    finally:
-        store.close()
+    return closing(open_configured_store(read_settings()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,12 +28,9 @@ def refuse_if_anyone_could_enter(settings: Settings) -> None:
     """Raise ConfigError if other machines could reach a service that nobody has a key or token for."""
     if settings.open_to_this_machine or settings.uses_oidc:
         return
-    store = open_configured_store(settings)
-    try:
+    with closing(open_configured_store(settings)) as store:
         if any(key.is_valid(datetime.now(UTC)) for key in list_keys(store)):
             return
-    finally:
-        store.close()
     raise ConfigError(
         f"will not serve {settings.public_url or settings.host} without a way in: make an API key "
         "(phenoextract keys create --name NAME --role clerk), or set PHENOEXTRACT_OIDC_ISSUER, _AUDIENCE and _JWKS"

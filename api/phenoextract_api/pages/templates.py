@@ -52,6 +52,11 @@ class Message:
     field: str = ""
 
 
+def sentence(text: str) -> str:
+    """Give what an error says as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def page(request: Request, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Give a page; `values` are its own, beside those that every page has."""
     return HTMLResponse(_templates().get_template(template).render(_common(request) | values), status)
@@ -64,7 +69,7 @@ def problem_page(request: Request, problem: Problem) -> HTMLResponse:
         "problem.html",
         status=problem.status_code,
         heading=_HEADINGS.get(problem.status_code, "That did not work"),
-        detail=problem.detail[:1].upper() + problem.detail[1:] + ".",
+        detail=sentence(problem.detail),
         code=problem.code,
         existing=problem.extra.get("existing"),
         request_id=request.scope.get("state", {}).get("request_id"),

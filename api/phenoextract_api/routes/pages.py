@@ -19,7 +19,7 @@ from phenoextract_api.admission import PageRoute
 from phenoextract_api.auth import CurrentActor
 from phenoextract_api.pages.cards import groups, make_cards, terms
 from phenoextract_api.pages.letter import pieces
-from phenoextract_api.pages.templates import QUEUE_ROLES, Message, page, versions
+from phenoextract_api.pages.templates import QUEUE_ROLES, Message, page, sentence, versions
 from phenoextract_api.problems import Problem
 from phenoextract_api.request_types import BadDecision, DuplicateRequest, State
 from phenoextract_api.requests import create_request, list_queue, test_coding
@@ -213,15 +213,11 @@ class _NoLetter(DocumentError):
 def _message(error: DocumentError | BadDecision) -> Message:
     """Give what is wrong with a letter that was sent in, at the field it is about."""
     if isinstance(error, DocumentError):
-        return Message(_sentence(error.advice), "text" if isinstance(error, _NoLetter) else "file")
+        return Message(sentence(error.advice), "text" if isinstance(error, _NoLetter) else "file")
     text = str(error)
     if "patient_ref" in text:
-        return Message(_sentence(text.replace("patient_ref", "the patient reference")), "patient_ref")
-    return Message(_sentence(text), "test_code")
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+        return Message(sentence(text.replace("patient_ref", "the patient reference")), "patient_ref")
+    return Message(sentence(text), "test_code")
 
 
 async def _coded(request: Request, provided: Services, document: Document, title: str) -> Response:

@@ -31,7 +31,7 @@ from phenoextract_api.pages.cards import (
     terms,
 )
 from phenoextract_api.pages.letter import pieces
-from phenoextract_api.pages.templates import Message, page
+from phenoextract_api.pages.templates import Message, page, sentence
 from phenoextract_api.request_types import BadDecision, Decided, Decision, Kind, StaleRequest, State, Tab, WrongState
 from phenoextract_api.request_types import Request as TestRequest
 from phenoextract_api.routes.pages import shortcuts_on
@@ -135,7 +135,7 @@ def decide(
     except StaleRequest:
         return _conflict(request, provided, requests.get_request(store, actor, request_id), form)
     except BadDecision as error:
-        message = Message(f"{str(error)[:1].upper()}{str(error)[1:]}.", _field(form))
+        message = Message(sentence(str(error)), _field(form))
         return _review(request, provided, before, shortcuts=shortcuts, form=form, messages=[message], status=422)
     return _back(request_id, form.show, _where_next(provided, before, after, decision), "decide")
 
@@ -189,7 +189,7 @@ def find(
                 update={"start": "" if start is None else str(start), "end": "" if end is None else str(end)}
             )
         except BadDecision as error:
-            messages.append(Message(f"{str(error)[:1].upper()}{str(error)[1:]}.", "add-phrase"))
+            messages.append(Message(sentence(str(error)), "add-phrase"))
     if messages:
         return _review(request, provided, asked, shortcuts=shortcuts, form=form, messages=messages, status=422)
     return _choose(request, provided, asked, form)
@@ -214,7 +214,7 @@ def why(
             raise BadDecision("type words of the letter, or select them there")
         found = explain(provided.extractor, letter, asked.report, start, end)
     except (BadDecision, ConfigError) as error:
-        message = Message(f"{str(error)[:1].upper()}{str(error)[1:]}.", "why-phrase")
+        message = Message(sentence(str(error)), "why-phrase")
         return _review(
             request,
             provided,
@@ -268,7 +268,7 @@ def confirm(
         text = (
             "Somebody changed the request since you loaded this page: read the summary again, then confirm."
             if isinstance(error, StaleRequest)
-            else f"{str(error)[:1].upper()}{str(error)[1:]}."
+            else sentence(str(error))
         )
         return _summary(request, provided, asked, messages=[Message(text)], status=error.status)
     return RedirectResponse(f"/requests/{request_id}", 303)

@@ -165,19 +165,24 @@ class EncryptionKeyRow(Base):
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
-class ReviewTallyRow(Base):
-    """How many suggestions of one kind met one fate when requests were first confirmed in a week.
+class _Tally:
+    """What every tally is told apart by; `week` is a Monday.
 
-    It counts and holds no words, and no key leads from it to a request: it outlives them. `week` is a Monday.
+    Tallies count and hold no words, and no key leads from them to a request: they outlive them.
     """
-
-    __tablename__ = "review_tallies"
 
     week: Mapped[date] = mapped_column(primary_key=True)
     product_version: Mapped[str] = mapped_column(String(64), primary_key=True)
     hpo_release: Mapped[str] = mapped_column(String(64), primary_key=True)
     index_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     letter_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class ReviewTallyRow(_Tally, Base):
+    """How many suggestions of one kind met one fate when requests were first confirmed in a week."""
+
+    __tablename__ = "review_tallies"
+
     branch: Mapped[str] = mapped_column(String(16), primary_key=True)
     band: Mapped[str] = mapped_column(String(16), primary_key=True)
     method: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -185,16 +190,11 @@ class ReviewTallyRow(Base):
     count: Mapped[int]
 
 
-class LetterTallyRow(Base):
-    """How many letters of a week fell into one bin of a measure; as `ReviewTallyRow`."""
+class LetterTallyRow(_Tally, Base):
+    """How many letters of a week fell into one bin of a measure."""
 
     __tablename__ = "letter_tallies"
 
-    week: Mapped[date] = mapped_column(primary_key=True)
-    product_version: Mapped[str] = mapped_column(String(64), primary_key=True)
-    hpo_release: Mapped[str] = mapped_column(String(64), primary_key=True)
-    index_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    letter_type: Mapped[str] = mapped_column(String(64), primary_key=True)
     measure: Mapped[str] = mapped_column(String(16), primary_key=True)
     bin: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     count: Mapped[int]
