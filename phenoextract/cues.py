@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
 from phenoextract.rules import load_rules
-from phenoextract.text import Gap, Tokens, fold
+from phenoextract.text import Gap, Tokens
 from phenoextract.types import Cue, Section
 
 _SCOPE = 30  # words a cue before a finding can reach
@@ -46,25 +47,36 @@ class CueHit(NamedTuple):
     last: int
 
 
-_Cues = dict[tuple[str, ...], list[str]]  # the words of a cue -> its kinds
+_Phrase = tuple[tuple[str, ...], list[str]]  # the words of a cue, and its kinds
+
+
+class _Beginning(NamedTuple):
+    """The cues of one direction that begin with a word, with their kinds: by their second word, longest first."""
+
+    behind: bool
+    by_second: dict[str, list[_Phrase]]
+    alone: list[_Phrase]
 
 
 @lru_cache(maxsize=1)
-def _cue_table() -> dict[str, list[tuple[bool, list[tuple[int, _Cues]]]]]:
-    """Give the cues by first word, then whether they look back, and then by length, longest first."""
-    table: dict[str, dict[bool, dict[int, _Cues]]] = {}
+def _cue_table() -> dict[str, list[_Beginning]]:
+    """Give the cues by their first word and by whether they look back."""
+    found: dict[tuple[str, bool], dict[tuple[str, ...], list[str]]] = {}
     for group, parts in load_rules("context").items():
         for part, phrases in parts.items():
             if (group, part) in _NOT_CUES:
                 continue
             for phrase in phrases:
                 words = tuple(phrase.replace("-", " ").split())
-                by_length = table.setdefault(words[0], {}).setdefault(part == "after", {})
-                by_length.setdefault(len(words), {}).setdefault(words, []).append(f"{group}.{part}")
-    return {
-        first: [(behind, sorted(by_length.items(), reverse=True)) for behind, by_length in sorted(directions.items())]
-        for first, directions in table.items()
-    }
+                found.setdefault((words[0], part == "after"), {}).setdefault(words, []).append(f"{group}.{part}")
+    table: dict[str, list[_Beginning]] = {}
+    for (first, behind), cues in sorted(found.items()):
+        alone: list[_Phrase] = [(words, kinds) for words, kinds in cues.items() if len(words) == 1]
+        longer = sorted(((words, kinds) for words, kinds in cues.items() if len(words) > 1), key=lambda c: -len(c[0]))
+        seconds = {words[1] for words, _ in longer}
+        by_second = {second: [cue for cue in longer if cue[0][1] == second] + alone for second in seconds}
+        table.setdefault(first, []).append(_Beginning(behind, by_second, alone))
+    return table
 
 
 @lru_cache(maxsize=64)
@@ -86,7 +98,7 @@ class Sentence(NamedTuple):
     end: int
     section: Section
     names: set[int]
-    words: list[str]
+    words: Sequence[str]
     cues: list[CueHit]
     firsts: list[int]
     kinds: frozenset[str]
@@ -96,7 +108,7 @@ class Sentence(NamedTuple):
         """Give the folded word at a position."""
         return self.words[place - self.begin]
 
-    def between(self, first: int, end: int) -> list[str]:
+    def between(self, first: int, end: int) -> Sequence[str]:
         """Give the folded words from one position up to another."""
         return self.words[max(0, first - self.begin) : max(0, end - self.begin)]
 
@@ -205,7 +217,7 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
 
     Cues that look back ("not seen") are found apart from all others, as they share words ("was not").
     """
-    words = list(map(fold, tokens.words[begin:end]))
+    words = tokens.folded[begin:end]
     cues = _find(words, begin, names)
     kinds = frozenset([hit.kind for hit in cues])
     explanation = next((hit for hit in cues if hit.kind == "explanation.anywhere"), None)
@@ -213,18 +225,18 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
     return Sentence(text, tokens, begin, end, section, names, words, cues, firsts, kinds, explanation)
 
 
-def _find(words: list[str], begin: int, names: set[int]) -> list[CueHit]:
+def _find(words: Sequence[str], begin: int, names: set[int]) -> list[CueHit]:
     table = _cue_table()
     cues: list[CueHit] = []
     free = [0, 0]  # the ends of the last cue that looks ahead, and of the last one that looks back
-    for place in [place for place, word in enumerate(words) if word in table]:
-        for behind, by_length in table[words[place]]:
-            for length, same in by_length:
-                end = place + length
+    for place in compress(range(len(words)), map(table.__contains__, words)):
+        following = words[place + 1] if place + 1 < len(words) else ""
+        for behind, by_second, alone in table[words[place]]:
+            for cue, kinds in by_second.get(following, alone):
+                end = place + len(cue)
                 if end <= free[behind]:
                     break
-                kinds = same.get(tuple(words[place:end]))
-                if kinds is not None:
+                if len(cue) <= 2 or tuple(words[place:end]) == cue:
                     if begin + place not in names or begin + end - 1 not in names:
                         cues += [CueHit(kind, begin + place, begin + end - 1) for kind in kinds]
                     free[behind] = end

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from phenoextract.text import Gap, Tokens, normalise
@@ -83,7 +84,7 @@ def _enumerations(text: str, tokens: Tokens) -> Iterator[_Enumeration]:
     """Find numbers from one to five and the runs of them: "2-3", "2, 3 and 5", "second to fourth"."""
     words, count = tokens.words, len(tokens.words)
     done = 0
-    for place in [place for place, word in enumerate(words) if word in _NUMBERS]:
+    for place in compress(range(count), map(_NUMBERS.__contains__, words)):
         if place < done:
             continue
         number = _NUMBERS[words[place]]

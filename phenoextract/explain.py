@@ -11,9 +11,9 @@ from typing import Any
 from phenoextract.errors import ConfigError
 from phenoextract.formats.json import annotation_to_dict, candidate_to_dict
 from phenoextract.index import Name, function_words
+from phenoextract.paraphrase import LEAST_LIKENESS
 from phenoextract.pipeline import Extractor
 from phenoextract.reasons import why_coded, why_not_coded
-from phenoextract.recognize import LEAST_LIKENESS
 from phenoextract.rules import load_rules
 from phenoextract.sections import find_sections, section_at
 from phenoextract.text import fold, normalise, tokenise

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any, NamedTuple
 
 from phenoextract.ontology import Ontology
@@ -179,8 +179,6 @@ def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Men
     names share a value or the name heads a table's column. Offsets are code points of `text`.
     Source: rules/measurements.toml.
     """
-    if _rules().names.keys().isdisjoint(tokens.words):
-        return []
     names = _find_names(text, tokens)
     found: list[Mention] = []
     done = 0  # end of what has been read: a number belongs to one name only
@@ -218,7 +216,7 @@ def _find_names(text: str, tokens: Tokens) -> list[_Name]:
     words = rules.names
     names: list[_Name] = []
     done = 0
-    for place in [place for place, word in enumerate(tokens.words) if word in words]:
+    for place in compress(range(len(tokens.words)), map(words.__contains__, tokens.words)):
         if tokens.starts[place] < done:
             continue
         match = rules.names[tokens.words[place]].match(text, tokens.starts[place])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from phenoextract.ontology import Ontology
 from phenoextract.rules import load_rules
-from phenoextract.text import Gap, Tokens, fold, normalise
+from phenoextract.text import Gap, Tokens, normalise
 from phenoextract.types import Candidate, Mention, Method, Span, Status
 
 _HEADING = re.compile(r"^[ \t]*([A-Z][A-Za-z /&,]{1,30}):", re.MULTILINE)
@@ -184,7 +184,7 @@ def _lines(text: str, tokens: Tokens) -> Iterator[_Line]:
         begin = bisect_left(tokens.starts, match.end())
         for place in range(begin + 1, last + 1):
             if place == last or tokens.gaps[place] >= Gap.HARD:
-                words = [fold(word) for word in tokens.words[begin:place]]
+                words = tokens.folded[begin:place]
                 yield _Line(begin, words, tokens.gaps[begin:place], lent)
                 begin = place
 

@@ -102,7 +102,7 @@ class Extractor:
         while batch := list(islice(remaining, batch_size)):
             read = [self._tokens(document) for document in batch]
             if self._likeness is not None:  # one call of the encoder for all
-                self._likeness.learn(fold(word) for tokens in read for word in tokens.words)
+                self._likeness.learn(word for tokens in read for word in tokens.folded)
             for document, tokens in zip(batch, read, strict=True):
                 yield self._code(document, tokens)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from phenoextract.cues import CueHit, Sentence, listed
 from phenoextract.rules import load_rules
-from phenoextract.text import Gap, fold
+from phenoextract.text import Gap
 from phenoextract.types import Cue
 
 PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
@@ -42,18 +42,29 @@ _MANY = (
 _MANY_PEOPLE = re.compile(rf"\b(?:{'|'.join(_MANY)})\b")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """Whom a text is about: a letter on one person, prose in which relatives are told apart, or neither.
 
-    `gender` is the patient's, or "you" in a letter that speaks to the patient; `to_parents` tells a letter in
-    which a son or daughter is the patient.
+    `speaks_to` tells a letter that calls the patient "you", `to_parents` one in which a son or daughter is the patient.
     """
 
     letter: bool
     relatives: bool
-    gender: str | None
+    speaks_to: bool
     to_parents: bool
+    beginning: str = field(repr=False)
+
+    @cached_property
+    def gender(self) -> str | None:
+        """The patient's, where the text's beginning speaks clearly of him or of her; "you" in a letter that does."""
+        if self.speaks_to:
+            return "you"
+        words = _WORD.findall(self.beginning) if self.relatives else []
+        male, female = sum(map(_MALE.__contains__, words)), sum(map(_FEMALE.__contains__, words))
+        if male == female:
+            return None
+        return "male" if male > female else "female"
 
 
 def find_subject(text: str, *, letter: bool) -> Subject:
@@ -64,16 +75,7 @@ def find_subject(text: str, *, letter: bool) -> Subject:
     beginning = lowered[:_INTRODUCTION]
     to_parents = letter and ("parent" in beginning or "dear m" in beginning) and bool(_TO_PARENTS.search(beginning))
     speaks_to = letter and not to_parents and lowered.count("you") >= _OFTEN and len(_YOU.findall(lowered)) >= _OFTEN
-    return Subject(letter, relatives, "you" if speaks_to else _gender(text) if relatives else None, to_parents)
-
-
-def _gender(text: str) -> str | None:
-    """Tell from a text's beginning whether it speaks of him or of her, where that is clear."""
-    words = _WORD.findall(text[:_INTRODUCTION].lower())
-    male, female = sum(map(_MALE.__contains__, words)), sum(map(_FEMALE.__contains__, words))
-    if male == female:
-        return None
-    return "male" if male > female else "female"
+    return Subject(letter, relatives, speaks_to, to_parents, beginning)
 
 
 def carried_relative(sentence: Sentence, number: int, subject: Subject) -> Cue | None:
@@ -90,7 +92,7 @@ def carried_relative(sentence: Sentence, number: int, subject: Subject) -> Cue |
         if "\n\n" in sentence.text[tokens.starts[begin] : tokens.starts[sentence.begin]]:
             return None
         for place in range(begin, end):
-            if _gender_of_kin().get(fold(tokens.words[place])) == gender:
+            if _gender_of_kin().get(tokens.folded[place]) == gender:
                 return Cue("family", tokens.starts[place], tokens.ends[place], tokens.words[place])
     return None
 

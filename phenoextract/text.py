@@ -12,15 +12,18 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import accumulate
+from functools import cached_property, lru_cache
+from itertools import accumulate, compress, repeat
+from operator import eq
 from typing import Final
 
 from phenoextract.rules import load_rules
 
 # A word: letters and digits, with the marks and invisible characters that typing systems put inside words.
 _WORD = re.compile(r"([^\W_]+(?:[\u0300-\u036f\u00ad\u200b-\u200d\u2060]+[^\W_]*)*)")
-_PLAIN_WORD = re.compile(r"([^\W_]+)")  # the same where there are no such marks, in half the time
+# The same where there are no such marks, and where there are plain letters only, each in less time than the one before.
+_UNMARKED_WORD = re.compile(r"([^\W_]+)")
+_ASCII_WORD = re.compile(r"([A-Za-z0-9]+)")
 # A hyphenated prefix belongs to its word ("pre-auricular"), so that both spellings are one.
 _PREFIXES = frozenset(
     "anti bi co down hemi hyper hypo inter intra macro micro multi non over para peri poly post pre pseudo re retro "
@@ -44,7 +47,7 @@ class Gap:
     SENTENCE: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tokens:
     """A text's words: `starts[i]`, `ends[i]` and `words[i]` (as written); `gaps[i]`, a Gap, stands before word i.
 
@@ -56,6 +59,14 @@ class Tokens:
     ends: Sequence[int]
     gaps: bytes
     sentences: Sequence[tuple[int, int]]
+
+    @cached_property
+    def folded(self) -> Sequence[str]:
+        """The words as `fold` gives them."""
+        together = " ".join(self.words)
+        if together.isascii() and self.words:  # all at once, in a third of the time
+            return together.lower().replace("-", "").split(" ")
+        return list(map(fold, self.words))
 
 
 _ABBREVIATED = frozenset(
@@ -95,8 +106,7 @@ def tokenise(text: str) -> Tokens:
     A line break ends a sentence unless the line was wrapped: the next line goes on in lower case after a
     line of ordinary length. Offsets are code points of `text`.
     """
-    marked = not text.isascii() and _INVISIBLE.search(text) is not None
-    parts = (_WORD if marked else _PLAIN_WORD).split(text)
+    parts = (_ASCII_WORD if text.isascii() else _WORD if _INVISIBLE.search(text) else _UNMARKED_WORD).split(text)
     if "-" in parts:
         _join_prefixes(parts)
     bounds = list(accumulate(map(len, parts)))
@@ -125,18 +135,14 @@ def tokenise(text: str) -> Tokens:
 
 def _join_prefixes(parts: list[str]) -> None:
     """Join a prefix, its hyphen and its word into one word, in a list of gaps and words in turn."""
-    joined = False
-    for place in [2 * number for number, gap in enumerate(parts[0:-1:2]) if gap == "-" and number][::-1]:
+    for place in [*compress(range(len(parts)), map(eq, parts, repeat("-")))][::-1]:
         if (
-            parts[place - 1].lower() in _PREFIXES
+            0 < place < len(parts) - 1
+            and parts[place - 1].lower() in _PREFIXES
             and parts[place + 1][0].islower()
             and len(parts[place + 1]) < _MAX_JOINED
         ):
-            parts[place - 1] = f"{parts[place - 1]}-{parts[place + 1]}"
-            parts[place] = parts[place + 1] = ""
-            joined = True
-    if joined:
-        parts[1:-1] = filter(None, parts[1:-1])
+            parts[place - 1 : place + 2] = ["".join(parts[place - 1 : place + 2])]
 
 
 def _dictated_sentences(

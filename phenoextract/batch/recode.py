@@ -33,10 +33,10 @@ from phenoextract.index import (
     word_hash,
 )
 from phenoextract.ontology import Ontology
-from phenoextract.recognize import Recognizer, Word
 from phenoextract.rules import load_rules
 from phenoextract.text import normalise, tokenise
 from phenoextract.types import Provenance, Report
+from phenoextract.vocabulary import Vocabulary, Word
 
 _HPO_ID = re.compile(r"HP:\d{7}")
 _UNSAID = (
@@ -148,7 +148,7 @@ def can_change(old: Index, new: Index) -> CanChange:
     for heading, lent in findings["regions"].items():
         for word in _roots(heading):
             lends[word] |= frozenset(_key(root) for text in lent for root in _roots(text))
-    before, after = Recognizer(old), Recognizer(new)
+    before, after = Vocabulary(old), Vocabulary(new)
 
     @lru_cache(maxsize=_WORDS_KNOWN)
     def reading(word: str) -> frozenset[int] | None:
@@ -166,9 +166,9 @@ def can_change(old: Index, new: Index) -> CanChange:
     return judge
 
 
-def _reach(recognizer: Recognizer, word: str) -> Word:
+def _reach(vocabulary: Vocabulary, word: str) -> Word:
     """Give what a word is, less how long a name with it can be: that ends a search which would find nothing more."""
-    found = recognizer.classify(word)
+    found = vocabulary.classify(word)
     return found._replace(longest=min(found.longest, 2))
 
 

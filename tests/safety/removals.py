@@ -59,7 +59,7 @@ REMOVALS = {
     "context of everyday words": Removal(
         "H09",
         "tests/test_recognize.py::test_everyday_word_needs_its_context",
-        {"phenoextract.recognize.Recognizer._in_context": _no_context_needed},
+        {"phenoextract.naming.Namer._in_context": _no_context_needed},
     ),
     "review of paraphrases": Removal(
         "H11",

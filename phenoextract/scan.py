@@ -1,0 +1,145 @@
+"""Names in contiguous words: the lexicon scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phenoextract.link import Manner
+from phenoextract.naming import Hit, Namer, Piece
+from phenoextract.text import Gap
+from phenoextract.vocabulary import Kind, Reading
+
+_MAX_SOFT = 2  # commas that one name may run across
+_MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
+_BREAKS = (Gap.HARD, Gap.SENTENCE)
+_CLOSE = (Gap.SPACE, Gap.LABEL)
+# The shapes of words before which every name ends: an unknown one, one behind a break.
+_PARTS = bytes(shape & ~7 == Kind.UNKNOWN or shape & 7 in _BREAKS for shape in range(256))
+
+
+class Scanner:
+    """Finds the names of an index in the words of a text: the longest from each word on, or all."""
+
+    def __init__(self, namer: Namer, *, nested: bool) -> None:
+        index = namer.index
+        self._namer = namer
+        self._nested = nested
+        self._strict, self._loose, self._pairs = index.strict, index.loose, index.pairs
+        self._is_name, self._is_loose_name, self._stand_together = map(_Sieve, (index.strict, index.loose, index.pairs))
+
+    def __call__(self, reading: Reading) -> list[Hit]:
+        """Give the names in the order of their first words; of one with `nested`, the longest first."""
+        places = np.flatnonzero(np.frombuffer(reading.counts, np.bool_))
+        columns, rows = reading.columns, reading.rows[places]
+        runs = np.frombuffer(reading.shape.translate(_PARTS), np.uint8).cumsum(dtype=np.int64)[places]
+        strict, loose = columns.strict[rows], columns.loose[rows]
+        alone, longer = self._may_begin(strict, loose, runs)
+        begins = (alone | longer).nonzero()[0]
+        ends = runs.searchsorted(runs[begins], "right")
+        counted, all_words = places.tolist(), strict.tolist()
+        keys = all_words, columns.core[rows].tolist(), loose.tolist()
+        hits: list[Hit] = []
+        for start, end, goes_on in zip(begins.tolist(), ends.tolist(), longer[begins].tolist(), strict=True):
+            names = self._strict.get(all_words[start])
+            found = [] if names is None else [(0, names, False, True)]
+            if goes_on:
+                found += self._names_from(*keys, start, min(end, start + _MAX_WORDS))
+            for reach, names, by_class, whole in reversed(found):
+                piece = counted[start], counted[start + reach]
+                hit = self._contiguous(reading, piece, names, loose=by_class, whole=whole)
+                if hit is not None:
+                    hits.append(hit)
+                    if not self._nested:
+                        break
+        return hits
+
+    def _may_begin(
+        self, strict: NDArray[np.uint64], loose: NDArray[np.uint64], runs: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Tell of each word that counts, in runs with numbers, whether it may be a name and whether it may begin one.
+
+        It may begin one if the next one stands in a name with it, and the two are a name or the one behind stands
+        in a name with it too; a word of measurement (whose loose key is 0) stands in a name with any.
+        """
+        longer = np.zeros(len(strict), np.bool_)
+        if len(strict) > 1:
+            bare = loose == 0
+            near, two = (runs[:-1] == runs[1:]), loose[:-1] + loose[1:]
+            near &= bare[:-1] | bare[1:] | self._stand_together(two)
+            goes_on = np.zeros(len(strict) - 1, np.bool_)
+            goes_on[:-1] = runs[:-2] == runs[2:]
+            goes_on[:-1] &= bare[:-2] | bare[1:-1] | bare[2:] | self._stand_together(loose[:-2] + loose[2:])
+            longer[:-1] = near & (goes_on | self._is_name(strict[:-1] + strict[1:]) | self._is_loose_name(two))
+        return self._is_name(strict), longer
+
+    def _names_from(
+        self, strict: Sequence[int], core: Sequence[int], loose: Sequence[int], start: int, end: int
+    ) -> list[tuple[int, tuple[int, ...], bool, bool]]:
+        """Give (words behind the first, names, found by the loose key, all words count) for each name of several words.
+
+        The keys are those of the words that count; those of one run go from `start` up to `end`. Modifiers in the
+        middle may be left out, but not at the ends. The search ends at the first word that stands in no name with the
+        first one.
+        """
+        strict_names, loose_names, pairs = self._strict.get, self._loose.get, self._pairs
+        all_words, content, classes = strict[start], core[start], loose[start]
+        found: list[tuple[int, tuple[int, ...], bool, bool]] = []
+        from_content, whole, anchor = content != 0, True, classes
+        for place in range(start + 1, end):
+            if own := loose[place]:  # a word of measurement neither limits nor counts
+                if not anchor:
+                    anchor = own
+                elif anchor + own not in pairs:
+                    break
+                classes += own
+            all_words += strict[place]
+            content += core[place]
+            names = strict_names(all_words)
+            if names is not None:
+                found.append((place - start, names, False, True))
+            elif not core[place]:
+                whole = False
+            elif from_content:
+                names = None if whole else strict_names(content)
+                if names is not None:
+                    found.append((place - start, names, False, False))
+                elif classes != anchor and (names := loose_names(classes)) is not None:
+                    found.append((place - start, names, True, whole))
+        return found
+
+    def _contiguous(
+        self, reading: Reading, piece: Piece, names: tuple[int, ...], *, loose: bool, whole: bool
+    ) -> Hit | None:
+        """Rank names found in contiguous words by what stands between the words."""
+        first, last = piece
+        if first == last:
+            return self._namer(reading, (piece,), names, Manner(), whole=True)
+        gaps, shape = reading.tokens.gaps, reading.shape
+        soft = gaps.count(Gap.SOFT, first + 1, last + 1)
+        if soft > _MAX_SOFT:
+            return None
+        if Gap.LABEL in gaps[first + 1 : last + 1] and last + 1 < len(shape):
+            if gaps[last + 1] in _CLOSE and reading.kind(last + 1) in (Kind.CONTENT, Kind.NEGATION):
+                return None  # "Heart: large VSD" names no large heart
+        between = max(shape[first + 1 : last], default=0)
+        joined = soft > 0 or between >= Kind.JOINING
+        manner = Manner(keep_order=joined or between >= Kind.ORDERED, joined=joined, loose=loose)
+        return self._namer(reading, (piece,), names, manner, whole=whole)
+
+
+class _Sieve:
+    """Tells of many keys at once which may be in a set: all that are, and at most one in sixteen of the others."""
+
+    def __init__(self, keys: Iterable[int]) -> None:
+        held = np.fromiter(keys, np.uint64)
+        self._last = np.uint64((1 << (16 * len(held)).bit_length()) - 1)
+        self._may_hold = np.zeros(int(self._last) + 1, np.bool_)
+        self._may_hold[held & self._last] = True
+
+    def __call__(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Give for each key whether it may be in the set."""
+        found: NDArray[np.bool_] = self._may_hold[keys & self._last]
+        return found
