@@ -36,8 +36,8 @@ class Scanner:
         columns, rows = reading.columns, reading.rows[places]
         runs = np.frombuffer(reading.shape.translate(_PARTS), np.uint8).cumsum(dtype=np.int64)[places]
         strict, loose = columns.strict[rows], columns.loose[rows]
-        alone, longer = self._may_begin(strict, loose, runs)
-        begins = (alone | longer).nonzero()[0]
+        longer = self._may_begin(strict, loose, runs)
+        begins = (columns.alone[rows] | longer).nonzero()[0]
         ends = runs.searchsorted(runs[begins], "right")
         counted, all_words = places.tolist(), strict.tolist()
         keys = all_words, columns.core[rows].tolist(), loose.tolist()
@@ -58,10 +58,10 @@ class Scanner:
 
     def _may_begin(
         self, strict: NDArray[np.uint64], loose: NDArray[np.uint64], runs: NDArray[np.int64]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Tell of each word that counts, in runs with numbers, whether it may be a name and whether it may begin one.
+    ) -> NDArray[np.bool_]:
+        """Tell of each word that counts, in runs with numbers, whether it may begin a name of several.
 
-        It may begin one if the next one stands in a name with it, and the two are a name or the one behind stands
+        It may if the next one stands in a name with it, and the two are a name or the one behind stands
         in a name with it too; a word of measurement (whose loose key is 0) stands in a name with any.
         """
         longer = np.zeros(len(strict), np.bool_)
@@ -73,7 +73,7 @@ class Scanner:
             goes_on[:-1] = runs[:-2] == runs[2:]
             goes_on[:-1] &= bare[:-2] | bare[1:-1] | bare[2:] | self._stand_together(loose[:-2] + loose[2:])
             longer[:-1] = near & (goes_on | self._is_name(strict[:-1] + strict[1:]) | self._is_loose_name(two))
-        return self._is_name(strict), longer
+        return longer
 
     def _names_from(
         self, strict: Sequence[int], core: Sequence[int], loose: Sequence[int], start: int, end: int

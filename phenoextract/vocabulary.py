@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -76,13 +76,17 @@ class Word(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The numbers of many words, one array for each kind of number; `special` tells those read by their neighbours."""
+    """The numbers of many words, one array for each kind of number.
+
+    `alone` tells the words that are a name by themselves, `special` those that are read by their neighbours.
+    """
 
     strict: NDArray[np.uint64]
     core: NDArray[np.uint64]
     loose: NDArray[np.uint64]
     kind: NDArray[np.uint8]
     longest: NDArray[np.uint8]
+    alone: NDArray[np.bool_]
     fuzzy: NDArray[np.bool_]
     diseased: NDArray[np.bool_]
     special: NDArray[np.uint8]
@@ -163,12 +167,15 @@ class Reading:
 class _Known(dict[str, int]):
     """The words met so far, each with its row in `columns`; safe to share between threads, as rows never change."""
 
-    def __init__(self, classify: Callable[[str], Word]) -> None:
+    def __init__(self, classify: Callable[[str], Word], names: Container[int]) -> None:
         self._classify = classify
+        self._names = names
         self._growing = threading.Lock()
         self._used = 0
         keys, small, flags = np.zeros(_ROOM, np.uint64), np.zeros(_ROOM, np.uint8), np.zeros(_ROOM, np.bool_)
-        self.columns = Columns(keys, keys.copy(), keys.copy(), small, small.copy(), flags, flags.copy(), small.copy())
+        self.columns = Columns(
+            keys, keys.copy(), keys.copy(), small, small.copy(), flags, flags.copy(), flags.copy(), small.copy()
+        )
 
     def __missing__(self, word: str) -> int:
         found = self._classify(word)
@@ -181,8 +188,8 @@ class _Known(dict[str, int]):
         row = self._used
         if row == len(self.columns.kind):  # readers go on with the columns that they have
             self.columns = Columns(*(np.concatenate([column, np.zeros_like(column)]) for column in self.columns))
-        longest, diseased = min(word.longest, 255), bool(word.diseases)
-        numbers = (word.strict, word.core, word.loose, word.kind, longest, word.fuzzy, diseased, special)
+        longest, alone, diseased = min(word.longest, 255), word.strict in self._names, bool(word.diseases)
+        numbers = (word.strict, word.core, word.loose, word.kind, longest, alone, word.fuzzy, diseased, special)
         for column, number in zip(self.columns, numbers, strict=True):
             column[row] = number
         self._used += 1
@@ -205,7 +212,7 @@ class Vocabulary:
         self._forget()
 
     def _forget(self) -> None:
-        known = _Known(self.classify)
+        known = _Known(self.classify, self._index.strict)
         self._letter_a = known.add(self._content("a", fuzzy=False))
         self._known = known
 
