@@ -27,6 +27,7 @@ from phenoextract.encoder import Encoder, unit
 from phenoextract.errors import ConfigError
 from phenoextract.index import (
     FORMAT,
+    OF_DEGREE,
     VECTOR_FILES,
     Manifest,
     Name,
@@ -304,10 +305,15 @@ def _compile(
         classed = [classes.get(root, root) for root in roots if root not in neutral]
         pairs.update(map(sum, combinations(map(word_hash, classed), 2)))
         as_written = name.method in (Method.ABBREVIATION, Method.VARIANT)  # nothing is derived from them
-        if len(roots) > 1 and not as_written and not modifiers & set(roots):
+        degree = modifiers & set(roots)
+        if len(roots) > 1 and not as_written and not degree:
             if len(classed) < 2:  # "low concentration" must not become "low"
                 continue
             loose.append([sum(map(word_hash, classed)), position])
+        elif not as_written and len(roots) == len(classed) > len(degree) + 1:
+            # words of degree stay as they are, so that "mild deafness" is never found as "severe deafness"
+            kinds = (root if root in degree else classes.get(root, root) for root in roots)
+            loose.append([sum(map(word_hash, kinds), OF_DEGREE), position])
         if not as_written and (rest := [r for r in roots if r not in narrowing]) != roots and len(rest) > 1:
             shortened.append((sum(word_hash(classes.get(root, root)) for root in rest), position))
     taken = {key for key, _ in loose}

@@ -29,7 +29,9 @@ _LIST = re.compile(_CONJUNCT + b"((?:" + _SEPARATOR + b")(?:" + _SEPARATOR + b"|
 _CONJUNCTS = re.compile(_CONJUNCT)
 _NEXT = frozenset(kind | Gap.SPACE for kind in (Kind.CONTENT, Kind.MODIFIER))  # a word of a name with nothing before it
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
+_COPULAS = frozenset("is are was were be been appear appears appeared look looks looked seem seems seemed".split())
 _ABNORMAL = word_hash("=abnormal")
+_MAX_LIST = 30  # words over which an "and" reaches back to the noun before its list
 _MAX_SPLIT = 7  # words between the pieces of one mention
 _MAX_WORDS = 20  # words of content of one conjunct that are looked at
 
@@ -59,22 +61,26 @@ class Coordination:
         found: list[Hit | None] = []
         for conjuncts in lists:
             last = len(conjuncts) - 1
+            bare = next((number for number in range(last, 0, -1) if len(conjuncts[number]) > 1), 0) + 1
             for number in range(1, last + 1):
                 right = conjuncts[number]
+                until = right[0]
+                if number >= bare and conjuncts[last][0] - until <= _MAX_LIST:
+                    until = conjuncts[last][0]  # "contractures of wrists, hands and knees"
                 for left in (conjuncts[0],) if number == 1 else (conjuncts[0], conjuncts[number - 1]):
                     if len(left) > 1 and right[0] - left[-1] < _MAX_SPLIT:
                         inner = left[-_MAX_WORDS:]
                         if near := self._partners(reading, right[0], inner[:-1]):
                             starts_name = len(right) > 1 and right[0] in covered and longest[reading.rows[right[1]]] > 1
                             pairs = _heads(inner, right, near, least=2 if starts_name else 1)
-                            found.append(self._share(reading, covered, pairs, shares_head=True))
+                            found.append(self._share(reading, covered, pairs, until, shares_head=True))
             for number in range(last):
                 left = conjuncts[number]
                 for right in (conjuncts[last],) if number + 1 == last else (conjuncts[number + 1], conjuncts[last]):
                     if len(right) > 1 and right[0] - left[-1] < _MAX_SPLIT:
                         if near := self._partners(reading, left[-1], right[1:5]):
                             pairs = _tails(left, right[:_MAX_WORDS], near)
-                            found.append(self._share(reading, covered, pairs, shares_head=False))
+                            found.append(self._share(reading, covered, pairs, right[0], shares_head=False))
         return [hit for hit in found if hit is not None]
 
     def of_adjectives(self, reading: Reading, hits: Sequence[Hit]) -> list[Hit]:
@@ -116,12 +122,13 @@ class Coordination:
         reading: Reading,
         covered: Mapping[int, Hit],
         pairs: Iterable[tuple[Piece, Piece]],
+        until: int,
         *,
         shares_head: bool,
     ) -> Hit | None:
         """Give the first name that one of some pairs of pieces makes; one piece is shared with another mention.
 
-        `covered` is the longest hit at a word.
+        `covered` is the longest hit at a word; a head is shared if "and" or "or" stands before the word `until`.
         """
         core, loose = reading.core, reading.loose
         for left, right in pairs:
@@ -139,11 +146,13 @@ class Coordination:
             content = [place for place in range(own[0], own[1] + 1) if core[place]]
             if not any(loose[place] for place in content):
                 continue
-            manner = Manner(keep_order=not shares_head and not by_class, split=True, loose=by_class)
+            between = reading.tokens.folded[left[1] + 1 : right[0]]
+            predicate = between[:1] == ["and"] and not _COPULAS.isdisjoint(between[-2:])  # "ears and nose are small"
+            manner = Manner(keep_order=not (shares_head or by_class or predicate), split=True, loose=by_class)
             hit = self._namer(reading, (left, right), names, manner, whole=False)
             if hit is None or hit.candidates[0].scope is not Scope.EXACT or self._contradicts(hit, content, covered):
                 continue
-            joined = not _CONJUNCTIONS.isdisjoint(reading.tokens.folded[left[1] + 1 : right[0]])
+            joined = not _CONJUNCTIONS.isdisjoint(reading.tokens.folded[left[1] + 1 : until])
             if not shares_head or joined or not _in_order(hit, reading.tokens):  # a comma seldom shares a head
                 return hit
         return None

@@ -23,7 +23,7 @@ from phenoextract.rules import load_rules
 from phenoextract.text import fold, normalise
 from phenoextract.types import Method, Scope
 
-FORMAT = 3
+FORMAT = 4
 BUILD_COMMAND = "phenoextract build-index"
 FILES = ("terms.json", "names.json", "words.json", "strict.npy", "loose.npy", "pairs.npy")
 VECTOR_FILES = ("vectors.npy", "postings.npy", "neighbours.npy")
@@ -97,6 +97,9 @@ class Index:
 def word_hash(word: str) -> int:
     """Give the 60-bit hash of a normalised word; the same on every machine."""
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") >> 4
+
+
+OF_DEGREE = word_hash("=degree")  # added to the loose key of names that hold words of degree or side
 
 
 def word_classes() -> dict[str, str]:

@@ -152,7 +152,9 @@ def _safe_variant(own: str, written: str) -> bool:
 
 
 def _same_order(own: Sequence[str], roots: Sequence[str]) -> bool:
-    """Tell whether the words that both share stand in the same order."""
+    """Tell whether the words that both share stand in the same order, and other words in the places of others."""
+    if len(own) == len(roots) and any((a in roots) != (b in own) for a, b in zip(own, roots, strict=True)):
+        return False  # "upturned nose, wide ..." is no "broad, upturned nose"
     places = [own.index(root) for root in roots if root in own]
     return len(places) > 1 and places == sorted(places)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from phenoextract.index import Index
 from phenoextract.link import Manner, rank
@@ -36,11 +39,27 @@ class Hit(NamedTuple):
         return [place for first, last in self.pieces for place in range(first, last + 1)]
 
 
+class Sieve:
+    """Tells of many keys at once which may be in a set: all that are, and at most one in sixteen of the others."""
+
+    def __init__(self, keys: Iterable[int]) -> None:
+        held = np.fromiter(keys, np.uint64)
+        self._last = np.uint64((1 << (16 * len(held)).bit_length()) - 1)
+        self._may_hold = np.zeros(int(self._last) + 1, np.bool_)
+        self._may_hold[held & self._last] = True
+
+    def __call__(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Give for each key whether it may be in the set."""
+        found: NDArray[np.bool_] = self._may_hold[keys & self._last]
+        return found
+
+
 class Namer:
     """Turns names of an index, found by the words of pieces of a text, into hits; safe to share between threads."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self.stand_together = Sieve(index.pairs)  # of two words, by the sum of their keys by class
         self._contexts = {
             position: frozenset(map(fold, name.context)) for position, name in enumerate(index.names) if name.context
         }

@@ -52,7 +52,9 @@ class Paraphraser:
         added = []
         for found in sorted(near, key=lambda n: (-n.cosine, n.piece)):
             places = range(found.piece[0], found.piece[1] + 1)
-            own, of_name = reading.meanings(*found.piece), self._keys_of(found.name)
+            own, (of_name, degree) = reading.meanings(*found.piece), self._keys_of(found.name)
+            if not degree <= own:
+                continue  # "progressive failure to thrive" is no severe failure to thrive
             if found.cosine < (_HOLDS_NAME if of_name <= own else _SAYS_LESS if own < of_name else _LEAST_ALIKE):
                 continue
             candidate = by_likeness(self._index, found.name, found.cosine)
@@ -66,9 +68,11 @@ class Paraphraser:
         kept = [hit for number, hit in enumerate(hits) if number not in replaced]
         return sorted(kept + added, key=lambda h: h.pieces[0][0])
 
-    def _meanings_of_name(self, name: int) -> frozenset[int]:
-        tokens = tokenise(self._index.names[name].text)
-        return self._vocabulary.read(tokens).meanings(0, len(tokens.words) - 1)
+    def _meanings_of_name(self, name: int) -> tuple[frozenset[int], frozenset[int]]:
+        """Give the keys of a name's words that bear on meaning, and of those of degree and side among them."""
+        reading = self._vocabulary.read(tokenise(self._index.names[name].text))
+        degree = {key for place, key in enumerate(reading.strict) if reading.kind(place) == Kind.MODIFIER}
+        return reading.meanings(0, len(reading.shape) - 1), frozenset(degree)
 
     def _phrases(self, reading: Reading, hits: Sequence[Hit]) -> Iterator[Piece]:
         """Give the pieces of a text that may say a finding in other words.

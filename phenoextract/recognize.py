@@ -14,6 +14,7 @@ from phenoextract.index import Index, Name
 from phenoextract.likeness import Likeness
 from phenoextract.link import MAX_CANDIDATES
 from phenoextract.naming import Hit, Namer, Piece
+from phenoextract.omission import leave_out
 from phenoextract.paraphrase import Paraphraser, by_likeness
 from phenoextract.scan import Scanner
 from phenoextract.text import Tokens, tokenise
@@ -36,7 +37,7 @@ class Recognizer:
     """
 
     def __init__(self, index: Index, *, nested: bool = False, likeness: Likeness | None = None) -> None:
-        namer = Namer(index)
+        self._namer = namer = Namer(index)
         self._index = index
         self._nested = nested
         self._likeness = likeness
@@ -53,6 +54,7 @@ class Recognizer:
         hits += self._coordination.in_lists(reading, hits)
         hits += self._coordination.of_adjectives(reading, hits)
         hits = self._number_digits(text, tokens, hits)
+        hits = leave_out(self._namer, reading, hits)
         hits = expand(text, tokens, hits)
         if letter:
             diseases = self._vocabulary.diseases(reading)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from phenoextract.index import OF_DEGREE
 from phenoextract.link import Manner
-from phenoextract.naming import Hit, Namer, Piece
+from phenoextract.naming import Hit, Namer, Piece, Sieve
 from phenoextract.text import Gap
 from phenoextract.vocabulary import Kind, Reading
 
@@ -28,7 +29,11 @@ class Scanner:
         self._namer = namer
         self._nested = nested
         self._strict, self._loose, self._pairs = index.strict, index.loose, index.pairs
-        self._is_name, self._is_loose_name, self._stand_together = map(_Sieve, (index.strict, index.loose, index.pairs))
+        self._is_name, self._is_loose_name, self._stand_together = (
+            Sieve(index.strict),
+            Sieve(index.loose),
+            namer.stand_together,
+        )
 
     def __call__(self, reading: Reading) -> list[Hit]:
         """Give the names in the order of their first words; of one with `nested`, the longest first."""
@@ -88,6 +93,7 @@ class Scanner:
         all_words, content, classes = strict[start], core[start], loose[start]
         found: list[tuple[int, tuple[int, ...], bool, bool]] = []
         from_content, whole, anchor = content != 0, True, classes
+        with_degree = classes or all_words  # as by class, but words of degree as they are
         for place in range(start + 1, end):
             if own := loose[place]:  # a word of measurement neither limits nor counts
                 if not anchor:
@@ -97,9 +103,12 @@ class Scanner:
                 classes += own
             all_words += strict[place]
             content += core[place]
+            with_degree += own or (0 if core[place] else strict[place])
             names = strict_names(all_words)
             if names is not None:
                 found.append((place - start, names, False, True))
+            elif with_degree != classes and (names := loose_names(with_degree + OF_DEGREE)) is not None:
+                found.append((place - start, names, True, True))
             elif not core[place]:
                 whole = False
             elif from_content:
@@ -121,25 +130,23 @@ class Scanner:
         soft = gaps.count(Gap.SOFT, first + 1, last + 1)
         if soft > _MAX_SOFT:
             return None
-        if Gap.LABEL in gaps[first + 1 : last + 1] and last + 1 < len(shape):
-            if gaps[last + 1] in _CLOSE and reading.kind(last + 1) in (Kind.CONTENT, Kind.NEGATION):
+        if Gap.LABEL in gaps[first + 1 : last + 1]:
+            if _goes_on(reading, last):
                 return None  # "Heart: large VSD" names no large heart
+            if first and gaps[first] == Gap.SPACE and reading.kind(first - 1) in (Kind.CONTENT, Kind.JOINING):
+                if reading.core_sum(gaps.index(Gap.LABEL, first + 1), last) in self._strict:
+                    return None  # "Hands and feet: clinodactyly" names no clinodactyly of the toes
+        if soft and _goes_on(reading, last):
+            return None  # "short stature, mild deafness" names no mild short stature
         between = max(shape[first + 1 : last], default=0)
         joined = soft > 0 or between >= Kind.JOINING
         manner = Manner(keep_order=joined or between >= Kind.ORDERED, joined=joined, loose=loose)
         return self._namer(reading, (piece,), names, manner, whole=whole)
 
 
-class _Sieve:
-    """Tells of many keys at once which may be in a set: all that are, and at most one in sixteen of the others."""
-
-    def __init__(self, keys: Iterable[int]) -> None:
-        held = np.fromiter(keys, np.uint64)
-        self._last = np.uint64((1 << (16 * len(held)).bit_length()) - 1)
-        self._may_hold = np.zeros(int(self._last) + 1, np.bool_)
-        self._may_hold[held & self._last] = True
-
-    def __call__(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Give for each key whether it may be in the set."""
-        found: NDArray[np.bool_] = self._may_hold[keys & self._last]
-        return found
+def _goes_on(reading: Reading, last: int) -> bool:
+    """Tell whether a word of content follows a word without a break."""
+    behind = last + 1
+    if behind == len(reading.shape) or reading.tokens.gaps[behind] not in _CLOSE:
+        return False
+    return reading.kind(behind) in (Kind.CONTENT, Kind.NEGATION)

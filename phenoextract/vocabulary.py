@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,8 @@ class _Known(dict[str, int]):
             self.columns = Columns(*(np.concatenate([column, np.zeros_like(column)]) for column in self.columns))
         longest, alone, diseased = min(word.longest, 255), word.strict in self._names, bool(word.diseases)
         numbers = (word.strict, word.core, word.loose, word.kind, longest, alone, word.fuzzy, diseased, special)
-        for column, number in zip(self.columns, numbers, strict=True):
+        columns: Iterable[NDArray[Any]] = self.columns
+        for column, number in zip(columns, numbers, strict=True):
             column[row] = number
         self._used += 1
         return row

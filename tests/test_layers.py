@@ -18,7 +18,7 @@ LAYERS = [
     {"analogy", "relatives", "likeness", "vocabulary"},
     {"build", "link", "term_search", "measure", "normal_findings", "assertion", "report"},
     {"naming"},
-    {"scan", "coordination", "abbreviations", "paraphrase"},
+    {"scan", "coordination", "abbreviations", "omission", "paraphrase"},
     {"recognize"},
     {"pipeline"},
     {"formats", "readers"},

@@ -17,7 +17,13 @@ from phenoextract.text import fold, tokenise
 from phenoextract.types import Document, Method
 
 ROOT = Path(__file__).parents[1]
-SAME = {"feeble": "low", "missing": "absent", "lacking": "absent"}
+SAME = {"feeble": "low", "missing": "absent", "lacking": "absent", "tremendous": "severe"}
+SEVERE = """
+[Term]
+id: HP:0006829
+name: Severe low muscle tone
+is_a: HP:0001252
+"""
 SMALL = {"of", "the", "is", "in", "has", "was"}
 
 
@@ -40,10 +46,12 @@ class FakeEncoder:
 
 @pytest.fixture(scope="module")
 def extractor(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
-    folder = tmp_path_factory.mktemp("likeness") / "index"
+    folder = tmp_path_factory.mktemp("likeness")
+    obo = folder / "toy.obo"
+    obo.write_text((ROOT / "ontologies" / "toy.obo").read_text("utf-8") + SEVERE, "utf-8")
     lexicon = ROOT / "tests" / "data" / "toy_lexicon.tsv"
     encoder = FakeEncoder()
-    index = load_index(build_index(ROOT / "ontologies" / "toy.obo", folder, lexicon=lexicon, encoder=encoder))
+    index = load_index(build_index(obo, folder / "index", lexicon=lexicon, encoder=encoder))
     return Extractor(index, encoder=encoder)
 
 
@@ -65,6 +73,11 @@ def test_a_paraphrase_can_be_denied(extractor: Extractor) -> None:
 )
 def test_words_that_say_less_than_a_name_are_not_taken_for_it(extractor: Extractor, text: str) -> None:
     assert extractor(text).features == ()
+
+
+def test_a_degree_is_never_read_into_a_phrase(extractor: Extractor) -> None:
+    [feature] = extractor("She has tremendous low muscle tone.").features
+    assert feature.label == "Hypotonia"
 
 
 def test_a_mention_offers_five_alternatives(extractor: Extractor) -> None:

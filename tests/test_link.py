@@ -69,6 +69,12 @@ def test_other_order_is_refused_where_order_counts(toy_index: Index) -> None:
     assert choose(toy_index, [name("no limb left")], "left limb no") == ()
 
 
+def test_equivalent_words_stand_where_those_of_the_name_do(toy_index: Index) -> None:
+    names = [name("broad, upturned nose")]
+    assert choose(toy_index, names, "wide upturned nose", loose=True, joined=True, keep_order=True)
+    assert not choose(toy_index, names, "upturned nose wide", loose=True, joined=True, keep_order=True)
+
+
 def test_name_runs_across_and_only_with_its_own(toy_index: Index) -> None:
     names = [name("Nausea and vomiting", SEIZURE), name("nausea vomiting")]
     (found,) = choose(toy_index, names, "nausea vomiting", keep_order=True, joined=True)

@@ -46,6 +46,12 @@ name: Hemangioma
 is_a: HP:0002664
 
 [Term]
+id: HP:0001770
+name: Toe syndactyly
+synonym: "Syndactyly of feet" EXACT []
+is_a: HP:0001159
+
+[Term]
 id: HP:0002013
 name: Vomiting
 is_a: HP:0002017
@@ -59,6 +65,12 @@ is_a: HP:0000118
 id: HP:0002018
 name: Nausea
 is_a: HP:0002017
+
+[Term]
+id: HP:0002187
+name: Profound intellectual disability
+synonym: "Intellectual disability, profound" EXACT []
+is_a: HP:0000118
 
 [Term]
 id: HP:0002664
@@ -145,9 +157,32 @@ def test_part_of_the_body_may_head_a_list(more: Extractor, text: str) -> None:
     assert labels(more, text) == {"Low-set ears", "Posteriorly rotated ears"}
 
 
+def test_finding_under_a_heading_of_two_parts_belongs_to_neither(more: Extractor) -> None:
+    assert pieces(more, "Feet: syndactyly") == {("Toe syndactyly", ("Feet: syndactyly",))}
+    assert pieces(more, "Hands and feet: syndactyly") == {("Syndactyly", ("syndactyly",))}
+    assert labels(more, "Eyes and ears: posteriorly rotated") == {"Posteriorly rotated ears"}
+
+
+def test_name_does_not_end_within_a_member_of_a_list(more: Extractor) -> None:
+    assert labels(more, "intellectual disability, profound") == {"Profound intellectual disability"}
+    assert labels(more, "intellectual disability, profound spastic weakness") == set()
+
+
 def test_other_order_does_not_reach_across_with(toy_extractor: Extractor) -> None:
     assert pieces(toy_extractor, "Nose with long philtrum") == {("Long philtrum", ("long philtrum",))}
     assert labels(toy_extractor, "The philtrum with long lashes") == set()
+
+
+def test_a_name_may_lack_one_word_of_the_text(more: Extractor) -> None:
+    assert pieces(more, "She has low-set hypoplastic ears.") == {("Low-set ears", ("low-set", "ears"))}
+    assert labels(more, "She has low-set hypoplastic spastic ears.") == set()
+    assert labels(more, "Low-set with hypoplastic ears.") == set()
+
+
+def test_a_name_that_lacks_a_word_replaces_less_specific_ones(toy_extractor: Extractor) -> None:
+    assert pieces(toy_extractor, "There is proximal axial muscle weakness.") == {
+        ("Proximal muscle weakness", ("proximal", "muscle weakness"))
+    }
 
 
 def test_conjuncts_share_an_abnormality(more: Extractor) -> None:
@@ -155,6 +190,19 @@ def test_conjuncts_share_an_abnormality(more: Extractor) -> None:
         "Abnormal rib morphology",
         "Abnormality of the eye",
     }
+
+
+def test_members_of_a_list_share_the_noun_before_it(more: Extractor) -> None:
+    assert pieces(more, "There was an abnormality of the ribs, eyes and teeth.") == {
+        ("Abnormal rib morphology", ("abnormality of the ribs",)),
+        ("Abnormality of the eye", ("abnormality", "eyes")),
+    }
+    assert labels(more, "There was an abnormality of the ribs, eyes.") == {"Abnormal rib morphology"}
+
+
+def test_subjects_share_their_predicate(more: Extractor) -> None:
+    assert pieces(more, "The ears and eyes were low-set.") == {("Low-set ears", ("ears", "low-set"))}
+    assert labels(more, "The ears, the eyes were low-set.") == set()
 
 
 def test_what_was_noted_to_be_is_what_it_was_noted_as(more: Extractor) -> None:
@@ -236,6 +284,11 @@ def test_modifiers_are_skipped_within_a_mention_and_left_out_around_it(
     toy_extractor: Extractor, text: str, span: str
 ) -> None:
     assert {stretch for _, stretch in pieces(toy_extractor, text)} == {(span,)}
+
+
+def test_equivalent_words_count_beside_a_word_of_degree(more: Extractor) -> None:
+    assert labels(more, "He has a profound cognitive disability.") == {"Profound intellectual disability"}
+    assert labels(more, "He has a severe cognitive disability.") == set()
 
 
 @pytest.mark.parametrize("text", ["Severe.", "It is refractory.", "A severe form of it.", "mild"])
