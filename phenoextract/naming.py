@@ -59,6 +59,7 @@ class Namer:
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self.may_name = Sieve(index.strict)
         self.stand_together = Sieve(index.pairs)  # of two words, by the sum of their keys by class
         self._contexts = {
             position: frozenset(map(fold, name.context)) for position, name in enumerate(index.names) if name.context

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,10 +13,11 @@ from phenoextract.types import Scope
 from phenoextract.vocabulary import Kind, Reading
 
 _MAX_SPLIT = 4  # words from one piece of a mention to the next
-_LENGTHS = sorted(product((1, 2, 3), repeat=2), key=sum, reverse=True)  # words of the two pieces, longest first
-# The shapes of words that a name may run across in one breath.
-_GOES_ON = bytes(
-    shape & 7 == Gap.SPACE and shape & ~7 in (Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN) for shape in range(256)
+_LENGTHS = np.array([[1], [2], [3]])  # words of content of one piece
+_FEWEST = 3  # words of content in a name's text, with the one that it lacks
+# The shapes of words that a name cannot run across in one breath.
+_STOPS = bytes(
+    shape & 7 != Gap.SPACE or shape & ~7 not in (Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN) for shape in range(256)
 )
 
 
@@ -26,41 +26,56 @@ def leave_out(namer: Namer, reading: Reading, hits: Sequence[Hit]) -> list[Hit]:
 
     Hits that such a name runs across must be less specific than it, and make way for it.
     """
-    core, pairs, goes_on = reading.core, namer.index.pairs, reading.shape.translate(_GOES_ON)
+    found = list(_names(namer, reading))
+    if not found:
+        return list(hits)
     at: dict[int, list[int]] = {}  # word -> the hits that have it
     for number, hit in enumerate(hits):
         for place in hit.places:
             at.setdefault(place, []).append(number)
     general: set[int] = set()
-    added: list[Hit] = []
-    counted = [place for place, key in enumerate(core) if key]
-    for number in _omissible(namer, reading, counted):
-        last, first = counted[number - 1], counted[number + 1]
-        if reading.loose[last] + reading.loose[first] not in pairs or not all(goes_on[last + 1 : first + 1]):
+    added: dict[int, Hit] = {}  # the first word behind the one left out -> the longest name
+    for hit in found:
+        (begin, _), (first, end) = hit.pieces
+        above = namer.index.ontology.ancestors(hit.candidates[0].hpo_id)
+        across = {number for place in range(begin, end + 1) for number in at.get(place, ())}
+        if first not in added and all(hits[number].candidates[0].hpo_id in above for number in across):
+            general |= across
+            added[first] = hit
+    return [hit for number, hit in enumerate(hits) if number not in general] + [*added.values()]
+
+
+def _names(namer: Namer, reading: Reading) -> Iterator[Hit]:
+    """Give the names in two pieces around one word of content, those around the same word longest first."""
+    columns, strict = reading.columns, namer.index.strict
+    core = columns.core[reading.rows]
+    places = core.nonzero()[0]
+    if len(places) < _FEWEST:
+        return
+    rows = reading.rows[places]
+    loose, content = columns.loose[rows], columns.kind[rows] == Kind.CONTENT
+    stops = np.frombuffer(reading.shape.translate(_STOPS), np.uint8).cumsum(dtype=np.int64)[places]
+    close = (stops[2:] == stops[:-2]) & (places[2:] - places[:-2] <= _MAX_SPLIT)
+    out = (content[1:-1] & close & namer.stand_together(loose[:-2] + loose[2:])).nonzero()[0] + 1
+    if not len(out):
+        return
+    # for each word that may be left out, all lengths of the pieces before (rows) and behind it (columns) at once
+    first, last = out - _LENGTHS, out + _LENGTHS
+    there = (first >= 0)[:, None] & (last < len(places))[None]
+    first, last = first.clip(min=0), last.clip(max=len(places) - 1)
+    there &= stops[first][:, None] == stops[last][None]
+    until = np.concatenate([np.zeros(1, np.uint64), core[places].cumsum(dtype=np.uint64)])
+    keys = (until[out] - until[first])[:, None] + (until[last + 1] - until[out + 1])[None]
+    befores, behinds, numbers = (there & namer.may_name(keys)).nonzero()
+    for number, before, behind in sorted(
+        zip(numbers.tolist(), befores.tolist(), behinds.tolist(), strict=True), key=lambda n: (n[0], -n[1] - n[2], n[1])
+    ):
+        found = strict.get(int(keys[before, behind, number]))
+        if found is None:
             continue
-        for before, behind in _LENGTHS:
-            left, right = counted[max(0, number - before) : number], counted[number + 1 : number + 1 + behind]
-            names = namer.index.strict.get(sum(core[place] for place in left + right))
-            if names is None or not all(goes_on[left[0] + 1 : right[-1] + 1]):
-                continue
-            pieces = (left[0], last), (first, right[-1])
-            found = namer(reading, pieces, names, Manner(keep_order=True, split=True), whole=False)
-            if found is None or found.candidates[0].scope is not Scope.EXACT:
-                continue
-            above = namer.index.ontology.ancestors(found.candidates[0].hpo_id)
-            across = {other for place in range(left[0], right[-1] + 1) for other in at.get(place, ())}
-            if all(hits[other].candidates[0].hpo_id in above for other in across):
-                general |= across
-                added.append(found)
-                break
-    return [hit for number, hit in enumerate(hits) if number not in general] + added
-
-
-def _omissible(namer: Namer, reading: Reading, counted: Sequence[int]) -> list[int]:
-    """Give the words of content, by their number among all, whose neighbours among them may stand in one name."""
-    places = np.array(counted, np.intp)
-    loose = reading.columns.loose[reading.rows[places]]
-    content = reading.columns.kind[reading.rows[places[1:-1]]] == Kind.CONTENT
-    near = places[2:] - places[:-2] <= _MAX_SPLIT
-    found: list[int] = (np.flatnonzero(near & content & namer.stand_together(loose[:-2] + loose[2:])) + 1).tolist()
-    return found
+        begin, left, right, end = places[
+            [first[before, number], out[number] - 1, out[number] + 1, last[behind, number]]
+        ].tolist()
+        hit = namer(reading, ((begin, left), (right, end)), found, Manner(keep_order=True, split=True), whole=False)
+        if hit is not None and hit.candidates[0].scope is Scope.EXACT:
+            yield hit

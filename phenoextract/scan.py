@@ -29,11 +29,8 @@ class Scanner:
         self._namer = namer
         self._nested = nested
         self._strict, self._loose, self._pairs = index.strict, index.loose, index.pairs
-        self._is_name, self._is_loose_name, self._stand_together = (
-            Sieve(index.strict),
-            Sieve(index.loose),
-            namer.stand_together,
-        )
+        self._is_name, self._stand_together = namer.may_name, namer.stand_together
+        self._is_loose_name = Sieve(index.loose)
 
     def __call__(self, reading: Reading) -> list[Hit]:
         """Give the names in the order of their first words; of one with `nested`, the longest first."""
