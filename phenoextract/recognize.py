@@ -68,7 +68,8 @@ _COUNTS = bytes(shape & _KIND in (_CONTENT, _NEGATION, _MODIFIER) for shape in r
 _PARTS = bytes(shape & _KIND == _UNKNOWN or shape & ~_KIND in _BREAKS for shape in range(256))
 _ENDS = bytes(shape & _KIND in (_UNKNOWN, _CONTENT, _MODIFIER) for shape in range(256))
 _COUNTED = frozenset({_CONTENT, _MODIFIER, _UNKNOWN})
-_MAX_PHRASE = 8  # words
+MAX_PHRASE = 8  # words in which two that stand together in some name begin a paraphrase
+MAX_PIECE = 16  # words of a paraphrase with the name that it ends in
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
 # phrase, of one that has words of its own and lacks some, and of one that says more than the phrase.
 _HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS = 0.88, 0.92, 0.95
@@ -314,12 +315,12 @@ class Recognizer:
         for run in _PROSE.finditer(shape):
             linked = self._first_links(reading, *run.span())
             for first, link in zip(range(*run.span()), linked, strict=True):
-                limit = min(run.end(), first + _MAX_PHRASE)
+                limit = min(run.end(), first + MAX_PHRASE)
                 if link >= limit or first in inner or not may_end[first] or not words[first].isalpha():
                     continue
                 while link < limit:
                     last = ends.get(link, link)
-                    if may_end[last] and (first, last) not in whole:
+                    if may_end[last] and last < first + MAX_PIECE and (first, last) not in whole:
                         yield first, last
                     link = last + 1
 
@@ -330,7 +331,7 @@ class Recognizer:
         for place in range(end - 1, begin - 1, -1):
             key = facts[place].loose
             if key:
-                for other in range(place + 1, min(nearest, place + _MAX_PHRASE)):
+                for other in range(place + 1, min(nearest, place + MAX_PHRASE)):
                     partner = facts[other].loose
                     if partner and key + partner in pairs:
                         nearest = other
@@ -738,10 +739,10 @@ class Recognizer:
         review = _PARAPHRASE if hit.candidates[0].method is Method.ENCODER else None
         if self._is_tie(hit.candidates):
             review = _AMBIGUOUS
-        return Mention(spans, self._with_alternatives(hit.candidates), review=review)
+        return Mention(spans, self.with_alternatives(hit.candidates), review=review)
 
-    def _with_alternatives(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        """Fill the candidates up with the terms most like the first one, for a reviewer to choose from."""
+    def with_alternatives(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Fill candidates up with the terms most like the first one, for a reviewer to choose from."""
         if len(candidates) >= MAX_CANDIDATES:
             return candidates
         known = {candidate.hpo_id for candidate in candidates}
