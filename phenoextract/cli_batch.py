@@ -119,7 +119,9 @@ def batch(
     opened = open_source(source, reads, columns)
     extractor = load(index, ExtractConfig(encoder=not no_encoder))
     path = index or index_path()
-    earlier = open_earlier(since, extractor.provenance, extractor.ontology, path, old_index) if since else None
+    earlier = None
+    if since:
+        earlier = open_earlier(since, extractor.provenance, extractor.ontology, path, old_index, extractor.encoder)
     options = Options(
         workers=workers or len(os.sched_getaffinity(0)),
         time_limit=time_limit,

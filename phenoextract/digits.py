@@ -16,7 +16,7 @@ from phenoextract.text import Gap, Tokens, normalise
 
 _ORDINALS = ("1st", "2nd", "3rd", "4th", "5th")
 _WRITTEN = (("first", "I"), ("second", "II"), ("third", "III"), ("fourth", "IV"), ("fifth", "V"))
-_NUMBERS = {
+NUMBERS = {
     form: number
     for number, (word, roman) in enumerate(_WRITTEN, 1)
     for form in (str(number), _ORDINALS[number - 1], word, word.capitalize(), word.upper(), roman)
@@ -84,10 +84,10 @@ def _enumerations(text: str, tokens: Tokens) -> Iterator[_Enumeration]:
     """Find numbers from one to five and the runs of them: "2-3", "2, 3 and 5", "second to fourth"."""
     words, count = tokens.words, len(tokens.words)
     done = 0
-    for place in compress(range(count), map(_NUMBERS.__contains__, words)):
+    for place in compress(range(count), map(NUMBERS.__contains__, words)):
         if place < done:
             continue
-        number = _NUMBERS[words[place]]
+        number = NUMBERS[words[place]]
         first = last = place
         numbers = {number: place}
         at = place + 1
@@ -99,7 +99,7 @@ def _enumerations(text: str, tokens: Tokens) -> Iterator[_Enumeration]:
                 span = span or word in _RANGE_WORDS
                 at += 1
                 continue
-            following = _NUMBERS.get(words[at])
+            following = NUMBERS.get(words[at])
             if following is None or (following <= number and not span and between == "."):
                 break
             span = span or between.strip() in {"-", "–", "—", "‐", "‑"}

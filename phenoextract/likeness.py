@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from phenoextract.encoder import Encoder, unit
 from phenoextract.index import Index, Vectors
 
-_COMMON = 150  # names with a word that is too common to look them up by
+COMMON = 150  # names with a word that is too common to look them up by
 _MAX_WORDS = 100_000  # words whose vectors are kept
 _MAX_PHRASES = 200_000  # phrases of which the nearest name is remembered
-_TABLE, _QUERY = 127, 1 << 16  # lengths of the names' vectors and of phrases', as whole numbers in each dimension
+TABLE, _QUERY = 127, 1 << 16  # lengths of the names' vectors and of phrases', as whole numbers in each dimension
 _NEAREST = 60  # names looked at for the best terms
 
 
@@ -90,11 +90,11 @@ class Likeness:
             for key in keys[first : last + 1]:
                 if key:
                     with_key[key].append(row)
-        enough = least * _TABLE * _QUERY
+        enough = least * TABLE * _QUERY
         best: list[tuple[float, int] | None] = [None] * len(pieces)  # the cosine, and the position of the name times -1
         for key, rows in with_key.items():
             names = self._vectors.postings.get(key)
-            if names is None or len(names) > _COMMON:
+            if names is None or len(names) > COMMON:
                 continue
             alike = queries[rows] @ self._vectors.table[names].astype(np.float32).T
             if alike.max() <= enough:
@@ -103,13 +103,13 @@ class Likeness:
                 if cosine > enough:
                     one = cosine, -int(names[column])
                     best[row] = max(best[row] or one, one)
-        return [None if one is None else (-one[1], one[0] / (_TABLE * _QUERY)) for one in best]
+        return [None if one is None else (-one[1], one[0] / (TABLE * _QUERY)) for one in best]
 
     def neighbours(self, hpo_id: str) -> list[tuple[str, float]]:
         """Give the terms most like a term, best first, with their cosine."""
         number = self._numbers.get(hpo_id)
         found = [] if number is None else self._vectors.neighbours[number].tolist()
-        return [(self._terms[other], cosine / _TABLE) for other, cosine in found if other >= 0]
+        return [(self._terms[other], cosine / TABLE) for other, cosine in found if other >= 0]
 
     @cache  # noqa: B019  # as long as the process lives, like the index itself
     def _whole_table(self) -> NDArray[np.float32]:
@@ -118,7 +118,7 @@ class Likeness:
     def terms(self, phrase: str, count: int) -> list[tuple[str, int, float]]:
         """Give the terms most like a phrase among all: id, the position of the nearest name, and cosine."""
         query = unit(self._encoder.encode([phrase]))[0]
-        cosines = self._whole_table() @ query / _TABLE
+        cosines = self._whole_table() @ query / TABLE
         found: dict[str, tuple[str, int, float]] = {}
         nearest = np.argpartition(-cosines, min(_NEAREST, len(cosines) - 1))[:_NEAREST]
         for position in nearest[np.argsort(-cosines[nearest], kind="stable")].tolist():

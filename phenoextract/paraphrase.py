@@ -21,7 +21,8 @@ _PROSE = re.compile(
 )
 # The shapes of words that a paraphrase may begin and end with.
 _ENDS = bytes(shape & ~7 in (Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER) for shape in range(256))
-_MAX_PHRASE = 8  # words
+MAX_PHRASE = 8  # words in which two that stand together in some name begin a paraphrase
+MAX_PIECE = 16  # words of a paraphrase with the name that it ends in
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
 # phrase, of one that has words of its own and lacks some, and of one that says more than the phrase.
 _HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS = 0.88, 0.92, 0.95
@@ -87,12 +88,12 @@ class Paraphraser:
         for run in _PROSE.finditer(shape):
             linked = self._first_links(reading, *run.span())
             for first, link in zip(range(*run.span()), linked, strict=True):
-                limit = min(run.end(), first + _MAX_PHRASE)
+                limit = min(run.end(), first + MAX_PHRASE)
                 if link >= limit or first in inner or not may_end[first] or not words[first].isalpha():
                     continue
                 while link < limit:
                     last = ends.get(link, link)
-                    if may_end[last] and (first, last) not in whole:
+                    if may_end[last] and last < first + MAX_PIECE and (first, last) not in whole:
                         yield first, last
                     link = last + 1
 
@@ -103,7 +104,7 @@ class Paraphraser:
         for place in range(end - 1, begin - 1, -1):
             key = loose[place]
             if key:
-                for other in range(place + 1, min(nearest, place + _MAX_PHRASE)):
+                for other in range(place + 1, min(nearest, place + MAX_PHRASE)):
                     partner = loose[other]
                     if partner and key + partner in pairs:
                         nearest = other

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import accumulate, islice
 from pathlib import Path
@@ -57,6 +58,7 @@ class Extractor:
         """Without an `encoder`, or for an index without vectors, coding goes by the lexicon alone."""
         self.config = config or ExtractConfig()
         self._likeness = Likeness(index, index.vectors, encoder) if encoder and index.vectors else None
+        self.encoder = encoder if self._likeness else None
         self.ontology: Ontology = index.ontology
         self.names: Sequence[Name] = index.names
         self._words, self._english = index.words, index.known
@@ -69,7 +71,7 @@ class Extractor:
             lexicon_sha256=index.manifest.lexicon_sha256,
             rules_sha256=rules_digest(),
             config_sha256=hashlib.sha256(json.dumps(asdict(self.config), sort_keys=True).encode()).hexdigest(),
-            encoder_sha256=encoder.digest if encoder and self._likeness else None,
+            encoder_sha256=self.encoder.digest if self.encoder else None,
         )
 
     def __call__(self, document: str | Document) -> Report:
@@ -169,16 +171,23 @@ def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extr
 
     Raises ArtefactMissing, ArtefactCorrupt or ArtefactMismatch, each with the command that mends it.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # much is made here, and none of it is garbage
-    try:
+    with long_lived():
         compiled = load_index(index)
         extractor = Extractor(compiled, config, _encoder(compiled) if (config or ExtractConfig()).encoder else None)
+    # on matrices as small as ours more threads cost more than they give, and processes share the cores
+    threadpool_limits(limits=1, user_api="blas")
+    return extractor
+
+
+@contextmanager
+def long_lived() -> Iterator[None]:
+    """Spare the garbage collector what is made here: much, none of it garbage, and it lives as long as the process."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
     gc.collect()
-    # on matrices as small as ours more threads cost more than they give, and processes share the cores
-    threadpool_limits(limits=1, user_api="blas")
-    gc.freeze()  # the index lives as long as the process: the collector need not walk it again and again
-    return extractor
+    gc.freeze()  # it need not be walked again and again

@@ -41,15 +41,15 @@ class Recognizer:
         self._index = index
         self._nested = nested
         self._likeness = likeness
-        self._vocabulary = Vocabulary(index)
+        self.vocabulary = Vocabulary(index)
         self._scan = Scanner(namer, nested=nested)
         self._coordination = Coordination(namer)
-        self._paraphrases = Paraphraser(index, likeness, self._vocabulary) if likeness else None
+        self._paraphrases = Paraphraser(index, likeness, self.vocabulary) if likeness else None
         self._neighbours = lru_cache(maxsize=_MAX_MEMO)(self._alternatives)
 
     def __call__(self, text: str, tokens: Tokens, *, letter: bool = False) -> list[Mention]:
         """Give the mentions of a text, in order of their start; in letters, names of diseases hide their parts."""
-        reading = self._vocabulary.read(tokens)
+        reading = self.vocabulary.read(tokens)
         hits = self._scan(reading)
         hits += self._coordination.in_lists(reading, hits)
         hits += self._coordination.of_adjectives(reading, hits)
@@ -57,7 +57,7 @@ class Recognizer:
         hits = leave_out(self._namer, reading, hits)
         hits = expand(text, tokens, hits)
         if letter:
-            diseases = self._vocabulary.diseases(reading)
+            diseases = self.vocabulary.diseases(reading)
             hits += [Hit((piece,), _DISEASE + piece[1] - piece[0] + 1, (), diagnosis=True) for piece in diseases]
         chosen = self._choose(hits)
         if self._paraphrases is not None:
@@ -82,7 +82,7 @@ class Recognizer:
 
     def names_of(self, phrase: str) -> list[Name]:
         """Give the names that have just the words of a phrase, whatever their order, case and context."""
-        reading = self._vocabulary.read(tokenise(phrase))
+        reading = self.vocabulary.read(tokenise(phrase))
         return [self._index.names[place] for place in self._index.strict.get(sum(reading.strict), ())]
 
     def nearest(self, phrase: str) -> tuple[Candidate, ...]:
@@ -97,7 +97,7 @@ class Recognizer:
 
     def _hits_of(self, phrase: str) -> tuple[Reading, list[Hit]]:
         """Give all names found in a phrase, the longest first."""
-        reading = self._vocabulary.read(tokenise(phrase))
+        reading = self.vocabulary.read(tokenise(phrase))
         hits = self._scan(reading)
         hits += self._coordination.in_lists(reading, hits)
         return reading, sorted(hits, key=lambda h: -h.size)
@@ -111,7 +111,7 @@ class Recognizer:
         """Add the names found by reading enumerations of fingers and toes digit by digit, for less specific ones."""
         numbered: list[Hit] = []
         for clause in readings(text, tokens):
-            reading = self._vocabulary.read(clause.tokens)
+            reading = self.vocabulary.read(clause.tokens)
             found = self._scan(reading)
             for hit in self._choose(found + self._coordination.in_lists(reading, found)):
                 read = set(hit.places)
@@ -154,10 +154,10 @@ class Recognizer:
         review = _PARAPHRASE if hit.candidates[0].method is Method.ENCODER else None
         if self._is_tie(hit.candidates):
             review = _AMBIGUOUS
-        return Mention(spans, self._with_alternatives(hit.candidates), review=review)
+        return Mention(spans, self.with_alternatives(hit.candidates), review=review)
 
-    def _with_alternatives(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        """Fill the candidates up with the terms most like the first one, for a reviewer to choose from."""
+    def with_alternatives(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Fill candidates up with the terms most like the first one, for a reviewer to choose from."""
         if len(candidates) >= MAX_CANDIDATES:
             return candidates
         known = {candidate.hpo_id for candidate in candidates}

@@ -1,62 +1,36 @@
-"""Coding again after a new release or lexicon: which results can change at all, and what did change.
+"""Coding again after a new release or lexicon: what is taken over from an earlier run, and what did change.
 
-An index tells on a text by what each word is to the scan, and by the names that its words make. So a result cannot
-change if both indexes say the same of each word, and the text lacks a word of every name that they do not share: one
-that the rules do not let it leave out, by itself, misspelt, run together with another, or in another word of its
-class. Another version, rules, configuration or encoder can change any result, and so can a change of a term that a
-rule of measurement names; then all is coded again.
+A change of the index affects some texts, and which is told in `affected`. Another version, rules, configuration or
+encoder can change any result, and then all is coded again.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from phenoextract.batch.affected import TakeOver, take_over
 from phenoextract.batch.reports import Reports
 from phenoextract.batch.sources import Kind, find_files, guess_kind, need, opened
+from phenoextract.encoder import Encoder
 from phenoextract.errors import ArtefactError, ConfigError
 from phenoextract.formats import json as report_json
-from phenoextract.index import (
-    Index,
-    Name,
-    artefacts_dir,
-    content_words,
-    load_index,
-    word_classes,
-    word_hash,
-)
+from phenoextract.index import Index, artefacts_dir, load_index
 from phenoextract.ontology import Ontology
-from phenoextract.rules import load_rules
-from phenoextract.text import normalise, tokenise
+from phenoextract.pipeline import long_lived
 from phenoextract.types import Provenance, Report
-from phenoextract.vocabulary import Vocabulary, Word
 
-_HPO_ID = re.compile(r"HP:\d{7}")
-_UNSAID = (
-    # what stands in names but not beside the other words of them in a letter: "lips: normal"
-    "abnormal abnormality abnormalities anomaly anomalies asymmetry function morphology physiology",
-    # what an enumeration of digits is read as: "metacarpals II-V"
-    "1 2 3 4 5 1st 2nd 3rd 4th 5th first second third fourth fifth finger toe digit hand foot metacarpal metatarsal",
-)
 _STORED = 1000  # reports that are stored at once
-_WORDS_KNOWN = 200_000
-
-
-CanChange = Callable[[str], bool]
 
 
 class Earlier:
-    """An earlier run's output: its reports by the digest of their text, and whether one can have changed."""
+    """An earlier run's output: its reports by the digest of their text, and what `take_over` makes of them."""
 
-    def __init__(self, output: Path, ontology: Ontology, can_change: CanChange) -> None:
-        self.can_change = can_change
+    def __init__(self, output: Path, ontology: Ontology, take_over: TakeOver) -> None:
+        self.take_over = take_over
         self._output, self._ontology = output, ontology
         self._store = Path()
         self._reports: Reports | None = None
@@ -112,143 +86,40 @@ class Earlier:
         }
 
 
-def open_earlier(output: Path, provenance: Provenance, ontology: Ontology, index: Path, old: Path | None) -> Earlier:
+def open_earlier(
+    output: Path,
+    provenance: Provenance,
+    ontology: Ontology,
+    index: Path,
+    old: Path | None,
+    encoder: Encoder | None = None,
+) -> Earlier:
     """Look at an earlier run's output, made with the index in the folder `old`, by default the one it names.
 
-    `index` is the folder of the index of now. Raises ConfigError if the output is none of a batch, or if the older
-    index is needed and not there.
+    `index` is the folder of the index of now, and `encoder` what codes with it. Raises ConfigError if the output is
+    none of a batch, or if the older index is needed and not there.
     """
     row = next((row for row in _rows(output) if row.get("error") is None), None)
     if row is None:
-        return Earlier(output, ontology, _always)
+        return Earlier(output, ontology, _code_again)
     before = report_json.from_dict(row).provenance
     if before == provenance:
-        return Earlier(output, ontology, _never)
-    lexical = {"hpo_release", "index_sha256", "lexicon_sha256"}
+        return Earlier(output, ontology, _as_it_is)
+    of_index = {"hpo_release", "index_sha256", "lexicon_sha256"}
     changed = {name for name, value in asdict(provenance).items() if asdict(before)[name] != value}
-    if changed - lexical or provenance.encoder_sha256 is not None:
-        return Earlier(output, ontology, _always)
-    return Earlier(output, ontology, can_change(_old_index(before, old), load_index(index)))
+    if changed - of_index:
+        return Earlier(output, ontology, _code_again)
+    with long_lived():
+        taken = take_over(_old_index(before, old), load_index(index), encoder)
+    return Earlier(output, ontology, taken)
 
 
-def can_change(old: Index, new: Index) -> CanChange:
-    """Give a function that tells whether the result of a text can differ between two indexes."""
-    moved = {hpo_id for hpo_id in _rule_terms() if _term(old, hpo_id) != _term(new, hpo_id)}
-    findings = load_rules("normal_findings")
-    phrases = {name: hpo_id for part in ("parts", "statements") for name, hpo_id in findings[part].items()}
-    if moved - {*phrases.values()}:
-        return _always
-    differing = _differing(old, new) | {name for name, hpo_id in phrases.items() if hpo_id in moved}
-    required = {words for name in differing for words in _required(name)}
-    uses = Counter(word for words in required for word in words)
-    by_rarest: dict[int, list[frozenset[int]]] = defaultdict(list)
-    for words in required:
-        by_rarest[min(words, key=lambda word: (uses[word], word))].append(words)
-    lends: dict[str, frozenset[int]] = defaultdict(frozenset)
-    for heading, lent in findings["regions"].items():
-        for word in _roots(heading):
-            lends[word] |= frozenset(_key(root) for text in lent for root in _roots(text))
-    before, after = Vocabulary(old), Vocabulary(new)
-
-    @lru_cache(maxsize=_WORDS_KNOWN)
-    def reading(word: str) -> frozenset[int] | None:
-        return _hashes(word, after.classify(word)) if _reach(before, word) == _reach(after, word) else None
-
-    def judge(text: str) -> bool:
-        held: set[int] = set()
-        for word in set(tokenise(text).words):
-            hashes = reading(word)
-            if hashes is None:
-                return True
-            held |= hashes | lends.get(normalise(word), frozenset())
-        return any(words <= held for rarest in held & by_rarest.keys() for words in by_rarest[rarest])
-
-    return judge
+def _code_again(_text: str, _report: Report) -> None:
+    return None
 
 
-def _reach(vocabulary: Vocabulary, word: str) -> Word:
-    """Give what a word is, less how long a name with it can be: that ends a search which would find nothing more."""
-    found = vocabulary.classify(word)
-    return found._replace(longest=min(found.longest, 2))
-
-
-def _hashes(word: str, found: Word) -> frozenset[int]:
-    """Give the hashes of the words that a word can stand for: itself, its correction, or two that it runs together."""
-    own = word_hash(normalise(word))
-    hashes = {own, _key(normalise(word)), found.strict, found.loose}
-    if found.strict not in (0, own):
-        hashes.update(_key(normalise(part)) for at in range(1, len(word)) for part in (word[:at], word[at:]))
-    return frozenset(hashes)
-
-
-def _always(_text: str) -> bool:
-    return True
-
-
-def _never(_text: str) -> bool:
-    return False
-
-
-def _differing(old: Index, new: Index) -> set[str]:
-    """Give the names that only one of two indexes has, or that mean something else in the other."""
-    return {text for text, *_ in _names(old) ^ _names(new)}
-
-
-def _names(index: Index) -> set[tuple[Any, ...]]:
-    compiled = {(*_fields(name), _term(index, name.hpo_id)) for name in index.names}
-    return compiled | {
-        (text, term.id, _term(index, term.id))
-        for term in index.ontology
-        for text in (term.label, *(synonym.text for synonym in term.synonyms))
-    }
-
-
-def _fields(name: Name) -> tuple[Any, ...]:
-    return (name.text, name.hpo_id, name.scope, name.method, name.context)
-
-
-def _term(index: Index, hpo_id: str) -> tuple[str, frozenset[str]] | None:
-    """Give what the coding of a text can see of a term."""
-    if hpo_id not in index.ontology:
-        return None
-    return index.ontology.label(hpo_id), index.ontology.ancestors(hpo_id)
-
-
-def _roots(text: str) -> set[str]:
-    return set(map(normalise, content_words(tokenise(text).words)))
-
-
-def _required(name: str) -> list[frozenset[int]]:
-    """Give sets of words; a text that says the name holds one of them whole.
-
-    It is the set of the words that the text cannot leave out, or each word by itself if it could leave out any.
-    """
-    roots = _roots(name)
-    needed = frozenset(map(_key, roots - _left_out()))
-    return [needed] if needed else [frozenset((_key(root),)) for root in roots]
-
-
-def _key(root: str) -> int:
-    """Give the hash of a word, one for all words that stand for each other."""
-    return word_hash(_classes().get(root, root))
-
-
-@lru_cache(maxsize=1)
-def _classes() -> dict[str, str]:
-    return word_classes()
-
-
-@lru_cache(maxsize=1)
-def _left_out() -> frozenset[str]:
-    lexicon = load_rules("lexicon")
-    words = [word for kind in ("neutral", "modifier", "narrowing") for word in lexicon[kind]["words"]]
-    return frozenset(root for text in (*words, *_UNSAID) for root in _roots(text))
-
-
-def _rule_terms() -> set[str]:
-    """Give the ids of terms that any rule names."""
-    rules = (file for file in files("phenoextract.rules").iterdir() if file.name.endswith(".toml"))
-    return {found for file in rules for found in _HPO_ID.findall(file.read_text("utf-8"))}
+def _as_it_is(_text: str, report: Report) -> Report:
+    return report
 
 
 def _old_index(provenance: Provenance, old: Path | None) -> Index:

@@ -69,9 +69,9 @@ def work(rows: Sequence[Row]) -> Result:
     texts = {digest: item for item, digest in parsed if isinstance(item, Document)}
     before = job.earlier.reports(texts) if job.earlier else {}
     reused = {
-        digest: replace(report, provenance=job.extractor.provenance)
+        digest: replace(taken, provenance=job.extractor.provenance)
         for digest, report in before.items()
-        if job.earlier and not job.earlier.can_change(texts[digest].text)
+        if job.earlier and (taken := job.earlier.take_over(texts[digest].text, report)) is not None
     }
     done = reports.get(texts) | reused
     todo = {digest: document for digest, document in texts.items() if digest not in done}
