@@ -254,10 +254,17 @@ def _list_holds(sentence: Sentence, cue: int, first: int) -> bool:
         return True
     if not _PREDICATE.isdisjoint(sentence.between(first, sentence.end)[:5]):
         return False  # "no seizures, hypotonia noted"
+    if _denied_one_by_one(sentence, cue, first):
+        return False
     members = list(pairwise(edges))
     if first == edges[-1] and all(end - begin <= _SHORT_MEMBER for begin, end in members):
         return True
     return all(any(place in sentence.names for place in range(begin, end)) for begin, end in members)
+
+
+def _denied_one_by_one(sentence: Sentence, cue: int, first: int) -> bool:
+    """Tell a list that denies each member by itself: in "no ptosis, no squint, deep dimple" the last is not denied."""
+    return sentence.word(cue) == "no" and sentence.between(sentence.begin, first).count("no") > 1
 
 
 def _misses_a_part(sentence: Sentence, hit: CueHit, first: int) -> bool:

@@ -153,7 +153,12 @@ class Coordination:
             if hit is None or hit.candidates[0].scope is not Scope.EXACT or self._contradicts(hit, content, covered):
                 continue
             joined = not _CONJUNCTIONS.isdisjoint(reading.tokens.folded[left[1] + 1 : until])
-            if not shares_head or joined or not _in_order(hit, reading.tokens):  # a comma seldom shares a head
+            if not (shares_head or joined) and reading.goes_on(right[1]):
+                continue  # "epicanthic folds, slanted palpebral fissures" names no palpebral fold
+            in_order = _in_order(hit, reading.tokens)
+            if shares_head and not in_order and loose[left[1]] in self._body and reading.goes_on(right[1]):
+                continue  # "hair follicles and thin skin" names no thin hair
+            if not shares_head or joined or not in_order:  # a comma seldom shares a head
                 return hit
         return None
 

@@ -16,7 +16,6 @@ from phenoextract.vocabulary import Kind, Reading
 _MAX_SOFT = 2  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
 _BREAKS = (Gap.HARD, Gap.SENTENCE)
-_CLOSE = (Gap.SPACE, Gap.LABEL)
 # The shapes of words before which every name ends: an unknown one, one behind a break.
 _PARTS = bytes(shape & ~7 == Kind.UNKNOWN or shape & 7 in _BREAKS for shape in range(256))
 
@@ -128,22 +127,14 @@ class Scanner:
         if soft > _MAX_SOFT:
             return None
         if Gap.LABEL in gaps[first + 1 : last + 1]:
-            if _goes_on(reading, last):
+            if reading.goes_on(last):
                 return None  # "Heart: large VSD" names no large heart
             if first and gaps[first] == Gap.SPACE and reading.kind(first - 1) in (Kind.CONTENT, Kind.JOINING):
                 if reading.core_sum(gaps.index(Gap.LABEL, first + 1), last) in self._strict:
                     return None  # "Hands and feet: clinodactyly" names no clinodactyly of the toes
-        if soft and _goes_on(reading, last):
+        if soft and reading.goes_on(last):
             return None  # "short stature, mild deafness" names no mild short stature
         between = max(shape[first + 1 : last], default=0)
         joined = soft > 0 or between >= Kind.JOINING
         manner = Manner(keep_order=joined or between >= Kind.ORDERED, joined=joined, loose=loose)
         return self._namer(reading, (piece,), names, manner, whole=whole)
-
-
-def _goes_on(reading: Reading, last: int) -> bool:
-    """Tell whether a word of content follows a word without a break."""
-    behind = last + 1
-    if behind == len(reading.shape) or reading.tokens.gaps[behind] not in _CLOSE:
-        return False
-    return reading.kind(behind) in (Kind.CONTENT, Kind.NEGATION)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from phenoextract.index import Index, is_letter, word_classes, word_hash
 from phenoextract.rules import load_rules
 from phenoextract.spelling import Spelling
-from phenoextract.text import Tokens, fold, normalise, plain_form, tokenise
+from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
 
 _MAX_KNOWN = 200_000
 _ROOM = 1024  # words for which there is room at first
@@ -146,6 +146,13 @@ class Reading:
     def kind(self, place: int) -> int:
         """Give the kind of a word."""
         return self.shape[place] & ~7
+
+    def goes_on(self, place: int) -> bool:
+        """Tell whether a word of content follows a word without a break."""
+        behind = place + 1
+        if behind == len(self.shape) or self.tokens.gaps[behind] not in (Gap.SPACE, Gap.LABEL):
+            return False
+        return self.kind(behind) in (Kind.CONTENT, Kind.NEGATION)
 
     def content(self, first: int, last: int) -> list[int]:
         """Give the words from one to another that count for names."""

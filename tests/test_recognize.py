@@ -200,6 +200,16 @@ def test_members_of_a_list_share_the_noun_before_it(more: Extractor) -> None:
     assert labels(more, "There was an abnormality of the ribs, eyes.") == {"Abnormal rib morphology"}
 
 
+def test_members_of_a_list_share_no_word_out_of_the_middle(more: Extractor) -> None:
+    assert labels(more, "She has low-set, hypoplastic ears.") == {"Low-set ears"}
+    assert labels(more, "She has low-set, hypoplastic ear muscles.") == set()
+
+
+def test_adjective_with_a_noun_of_its_own_is_not_shared(more: Extractor) -> None:
+    assert labels(more, "Ear pits and low-set muscles.") == set()
+    assert labels(more, "Ears: pits and low-set.") == {"Low-set ears"}
+
+
 def test_subjects_share_their_predicate(more: Extractor) -> None:
     assert pieces(more, "The ears and eyes were low-set.") == {("Low-set ears", ("ears", "low-set"))}
     assert labels(more, "The ears, the eyes were low-set.") == set()
