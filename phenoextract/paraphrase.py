@@ -53,9 +53,9 @@ class Paraphraser:
         added = []
         for found in sorted(near, key=lambda n: (-n.cosine, n.piece)):
             places = range(found.piece[0], found.piece[1] + 1)
-            own, (of_name, degree) = reading.meanings(*found.piece), self._keys_of(found.name)
-            if not degree <= own:
-                continue  # "progressive failure to thrive" is no severe failure to thrive
+            own, (of_name, telling) = reading.meanings(*found.piece), self._keys_of(found.name)
+            if not telling <= own:
+                continue  # "progressive failure to thrive" is no severe one, "vitamin deficiency" no lack of vitamin A
             if found.cosine < (_HOLDS_NAME if of_name <= own else _SAYS_LESS if own < of_name else _LEAST_ALIKE):
                 continue
             candidate = by_likeness(self._index, found.name, found.cosine)
@@ -70,10 +70,18 @@ class Paraphraser:
         return sorted(kept + added, key=lambda h: h.pieces[0][0])
 
     def _meanings_of_name(self, name: int) -> tuple[frozenset[int], frozenset[int]]:
-        """Give the keys of a name's words that bear on meaning, and of those of degree and side among them."""
+        """Give the keys of a name's words that bear on meaning, and of those among them that nothing else implies.
+
+        These are the words of degree and side, and single letters and numbers.
+        """
         reading = self._vocabulary.read(tokenise(self._index.names[name].text))
-        degree = {key for place, key in enumerate(reading.strict) if reading.kind(place) == Kind.MODIFIER}
-        return reading.meanings(0, len(reading.shape) - 1), frozenset(degree)
+        words = reading.tokens.words
+        telling = {
+            key if reading.kind(place) == Kind.MODIFIER else reading.loose[place]
+            for place, key in enumerate(reading.strict)
+            if reading.kind(place) == Kind.MODIFIER or len(words[place]) == 1 or words[place].isdigit()
+        }
+        return reading.meanings(0, len(words) - 1), frozenset(telling - {0})
 
     def _phrases(self, reading: Reading, hits: Sequence[Hit]) -> Iterator[Piece]:
         """Give the pieces of a text that may say a finding in other words.

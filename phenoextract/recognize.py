@@ -56,9 +56,8 @@ class Recognizer:
         hits = self._number_digits(text, tokens, hits)
         hits = leave_out(self._namer, reading, hits)
         hits = expand(text, tokens, hits)
-        if letter:
-            diseases = self.vocabulary.diseases(reading)
-            hits += [Hit((piece,), _DISEASE + piece[1] - piece[0] + 1, (), diagnosis=True) for piece in diseases]
+        diseases = self.vocabulary.diseases(reading, letter=letter)
+        hits += [Hit((piece,), _DISEASE + piece[1] - piece[0] + 1, (), diagnosis=True) for piece in diseases]
         chosen = self._choose(hits)
         if self._paraphrases is not None:
             chosen = self._paraphrases(reading, chosen)

@@ -216,7 +216,8 @@ class Vocabulary:
         self._neutral = frozenset(normalise(word) for word in rules["neutral"]["words"])
         self._classes = word_classes()
         self._spelling = Spelling(index.surfaces, index.known)
-        self._diseases = _disease_keys(rules["diagnoses"]["names"])
+        self._everywhere = _disease_keys(rules["diagnoses"]["everywhere"])
+        self._diseases = _disease_keys((*rules["diagnoses"]["everywhere"], *rules["diagnoses"]["names"]))
         self._forget()
 
     def _forget(self) -> None:
@@ -240,11 +241,11 @@ class Vocabulary:
         shape = (columns.kind[rows] | np.frombuffer(tokens.gaps, np.uint8)).tobytes()
         return Reading(tokens, rows, columns, shape)
 
-    def diseases(self, reading: Reading) -> Iterator[tuple[int, int]]:
-        """Give the first and last word of each name of a disease."""
-        words = reading.tokens.words
+    def diseases(self, reading: Reading, *, letter: bool) -> Iterator[tuple[int, int]]:
+        """Give the first and last word of each disease whose name hides that of a finding: fewer outside letters."""
+        words, names = reading.tokens.words, self._diseases if letter else self._everywhere
         for place in reading.columns.diseased[reading.rows].nonzero()[0].tolist():
-            for name in self._diseases[normalise(words[place])]:
+            for name in names.get(normalise(words[place]), ()):
                 if tuple(map(normalise, words[place : place + len(name)])) == name:
                     yield place, place + len(name) - 1
 

@@ -18,13 +18,18 @@ from phenoextract.types import Document, Method
 
 ROOT = Path(__file__).parents[1]
 SAME = {"feeble": "low", "missing": "absent", "lacking": "absent", "tremendous": "severe"}
-SEVERE = """
+MORE = """
 [Term]
 id: HP:0006829
 name: Severe low muscle tone
 is_a: HP:0001252
+
+[Term]
+id: HP:0004905
+name: Vitamin A deficiency
+is_a: HP:0000118
 """
-SMALL = {"of", "the", "is", "in", "has", "was"}
+SMALL = {"a", "of", "the", "is", "in", "has", "was"}
 
 
 class FakeEncoder:
@@ -48,7 +53,7 @@ class FakeEncoder:
 def extractor(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
     folder = tmp_path_factory.mktemp("likeness")
     obo = folder / "toy.obo"
-    obo.write_text((ROOT / "ontologies" / "toy.obo").read_text("utf-8") + SEVERE, "utf-8")
+    obo.write_text((ROOT / "ontologies" / "toy.obo").read_text("utf-8") + MORE, "utf-8")
     lexicon = ROOT / "tests" / "data" / "toy_lexicon.tsv"
     encoder = FakeEncoder()
     index = load_index(build_index(obo, folder / "index", lexicon=lexicon, encoder=encoder))
@@ -73,6 +78,13 @@ def test_a_paraphrase_can_be_denied(extractor: Extractor) -> None:
 )
 def test_words_that_say_less_than_a_name_are_not_taken_for_it(extractor: Extractor, text: str) -> None:
     assert extractor(text).features == ()
+
+
+def test_a_letter_is_never_read_into_a_phrase(extractor: Extractor) -> None:
+    assert extractor("She has some vitamin deficiency.").features == ()
+    assert [feature.label for feature in extractor("She has some vitamin A deficiency.").features] == [
+        "Vitamin A deficiency"
+    ]
 
 
 def test_a_degree_is_never_read_into_a_phrase(extractor: Extractor) -> None:

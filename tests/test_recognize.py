@@ -52,6 +52,12 @@ synonym: "Syndactyly of feet" EXACT []
 is_a: HP:0001159
 
 [Term]
+id: HP:0009824
+name: Upper limb undergrowth
+synonym: "Short arms" EXACT []
+is_a: HP:0000118
+
+[Term]
 id: HP:0002013
 name: Vomiting
 is_a: HP:0002017
@@ -171,6 +177,11 @@ def test_name_does_not_end_within_a_member_of_a_list(more: Extractor) -> None:
 def test_other_order_does_not_reach_across_with(toy_extractor: Extractor) -> None:
     assert pieces(toy_extractor, "Nose with long philtrum") == {("Long philtrum", ("long philtrum",))}
     assert labels(toy_extractor, "The philtrum with long lashes") == set()
+
+
+def test_arm_of_a_chromosome_is_no_limb(more: Extractor) -> None:
+    assert labels(more, "She has short arms.") == {"Upper limb undergrowth"}
+    assert labels(more, "A deletion of the short arm of chromosome 4 was found.") == set()
 
 
 def test_a_name_may_lack_one_word_of_the_text(more: Extractor) -> None:
