@@ -102,8 +102,9 @@ class Extractor:
         """Code many documents, in order; the size of batches never changes a result."""
         remaining = iter(documents)
         while batch := list(islice(remaining, batch_size)):
-            read = [self._tokens(document) for document in batch]
+            read: Iterable[Tokens] = map(self._tokens, batch)  # one by one: what was just made is near at hand
             if self._likeness is not None:  # one call of the encoder for all
+                read = list(read)
                 self._likeness.learn(word for tokens in read for word in tokens.folded)
             for document, tokens in zip(batch, read, strict=True):
                 yield self._code(document, tokens)
