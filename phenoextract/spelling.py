@@ -11,6 +11,7 @@ from rapidfuzz.distance import OSA
 
 _MIN_LENGTH = 6
 _TWO_ERRORS_FROM = 12
+_MOST = 2  # typing errors in one word
 # Prefixes that turn a finding into another: no correction changes one into the other.
 _PREFIXES = (
     "hyper hypo macro micro brady tachy poly oligo inter intra ecto endo ante anti post pre eso exo tri uni bi an en "
@@ -20,6 +21,19 @@ _PREFIXES = (
 
 def _prefix(word: str) -> str | None:
     return next((prefix for prefix in _PREFIXES if word.startswith(prefix)), None)
+
+
+def _errors(length: int) -> int:
+    """Give how many typing errors a word of some letters may have."""
+    return _MOST if length >= _TWO_ERRORS_FROM else 1
+
+
+def _kept(length: int) -> int:
+    """Give how many letters at its beginning, or at its end, no error of a word of some letters has touched.
+
+    One error, be it two letters that have changed places, leaves a part before the middle as it is, or one behind it.
+    """
+    return 2 if _errors(length) > 1 else max(2, (length - 1) // 2)
 
 
 class Spelling:
@@ -36,18 +50,20 @@ class Spelling:
         self._by_end: dict[tuple[str, int], list[str]] = defaultdict(list)
         for word in words:
             if len(word) >= _MIN_LENGTH - 1:
-                self._by_start[word[:2], len(word)].append(word)
-                self._by_end[word[-2:], len(word)].append(word)
+                meant = range(len(word) - _MOST, len(word) + _MOST + 1)
+                for kept in {_kept(length) for length in meant if abs(length - len(word)) <= _errors(length)}:
+                    self._by_start[word[:kept], len(word)].append(word)
+                    self._by_end[word[-kept:], len(word)].append(word)
 
     def correct(self, word: str) -> str | None:
         """Give the word that a folded, alphabetic `word` misspells, or None."""
         if len(word) < _MIN_LENGTH or word in self._known:
             return None
-        limit = 2 if len(word) >= _TWO_ERRORS_FROM else 1
+        limit, kept = _errors(len(word)), _kept(len(word))
         near: list[str] = []
         for length in range(len(word) - limit, len(word) + limit + 1):
-            near += self._by_start.get((word[:2], length), ())
-            near += self._by_end.get((word[-2:], length), ())
+            near += self._by_start.get((word[:kept], length), ())
+            near += self._by_end.get((word[-kept:], length), ())
         found = process.extract(word, list(dict.fromkeys(near)), scorer=OSA.distance, score_cutoff=limit, limit=3)
         if not found:
             return None

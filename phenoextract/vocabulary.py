@@ -185,10 +185,19 @@ class _Known(dict[str, int]):
         )
 
     def __missing__(self, word: str) -> int:
+        small = self.get(word.lower()) if word.isascii() and len(word) > 1 else None
+        if small is not None and self._is_itself(small):
+            self[word] = small
+            return small
         found = self._classify(word)
         with self._growing:
             self[word] = row = self.add(found, _A if word == "A" else _SPECIAL.get(fold(word), 0))
         return row
+
+    def _is_itself(self, row: int) -> bool:
+        """Tell a word that is no other one misspelt or run together: only of such capitals tell anything."""
+        columns = self.columns
+        return not columns.fuzzy[row] and (columns.loose[row] > 0 or columns.core[row] == 0)
 
     def add(self, word: Word, special: int = 0) -> int:
         """Write a word into the columns; give its row."""
