@@ -237,7 +237,10 @@ def _find(words: Sequence[str], begin: int, names: set[int]) -> list[CueHit]:
                 if end <= free[behind]:
                     break
                 if len(cue) <= 2 or tuple(words[place:end]) == cue:
-                    if begin + place not in names or begin + end - 1 not in names:
+                    inside = begin + place in names
+                    if not inside and begin + end - 1 in names and len(cue) > 1:
+                        continue  # in "no abnormal gait" only "no" is no part of the finding
+                    if not inside or begin + end - 1 not in names:
                         cues += [CueHit(kind, begin + place, begin + end - 1) for kind in kinds]
                     free[behind] = end
                     break

@@ -53,16 +53,17 @@ def _names(namer: Namer, reading: Reading) -> Iterator[Hit]:
     if len(places) < _FEWEST:
         return
     rows = reading.rows[places]
-    loose, content = columns.loose[rows], columns.kind[rows] == Kind.CONTENT
+    loose, kinds = columns.loose[rows], columns.kind[rows]
     stops = np.frombuffer(reading.shape.translate(_STOPS), np.uint8).cumsum(dtype=np.int64)[places]
     close = (stops[2:] == stops[:-2]) & (places[2:] - places[:-2] <= _MAX_SPLIT)
-    out = (content[1:-1] & close & namer.stand_together(loose[:-2] + loose[2:])).nonzero()[0] + 1
+    out = (close & (kinds[1:-1] == Kind.CONTENT) & namer.stand_together(loose[:-2] + loose[2:])).nonzero()[0] + 1
     if not len(out):
         return
     # for each word that may be left out, all lengths of the pieces before (rows) and behind it (columns) at once
     first, last = out - _LENGTHS, out + _LENGTHS
     there = (first >= 0)[:, None] & (last < len(places))[None]
     first, last = first.clip(min=0), last.clip(max=len(places) - 1)
+    there &= (kinds[first] != Kind.NEGATION)[:, None]  # "no abnormal speech" is not "no speech"
     there &= stops[first][:, None] == stops[last][None]
     until = np.concatenate([np.zeros(1, np.uint64), core[places].cumsum(dtype=np.uint64)])
     keys = (until[out] - until[first])[:, None] + (until[last + 1] - until[out + 1])[None]

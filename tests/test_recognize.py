@@ -58,6 +58,12 @@ synonym: "Short arms" EXACT []
 is_a: HP:0000118
 
 [Term]
+id: HP:0001344
+name: Absent speech
+synonym: "No speech" EXACT []
+is_a: HP:0000118
+
+[Term]
 id: HP:0002013
 name: Vomiting
 is_a: HP:0002017
@@ -188,6 +194,11 @@ def test_a_name_may_lack_one_word_of_the_text(more: Extractor) -> None:
     assert pieces(more, "She has low-set hypoplastic ears.") == {("Low-set ears", ("low-set", "ears"))}
     assert labels(more, "She has low-set hypoplastic spastic ears.") == set()
     assert labels(more, "Low-set with hypoplastic ears.") == set()
+
+
+def test_a_name_that_denies_lacks_no_word(more: Extractor) -> None:
+    assert labels(more, "He has no speech.") == {"Absent speech"}
+    assert labels(more, "He has no abnormal speech.") == set()
 
 
 def test_a_name_that_lacks_a_word_replaces_less_specific_ones(toy_extractor: Extractor) -> None:
