@@ -83,7 +83,11 @@ def test_hostile_text_in_a_file_keeps_its_offsets(
     toy_extractor: phenoextract.Extractor, text: str, encoding: str
 ) -> None:
     text = f"A letter. {text}"
-    document = readers.from_bytes(text.encode(encoding, "surrogatepass"), "any")
+    try:
+        document = readers.from_bytes(text.encode(encoding, "surrogatepass"), "any")
+    except DocumentNotText:  # without a mark a short text may be too odd to be told from what is none
+        assert encoding == "utf-16-le"
+        return
     # without a mark it may be read as something else, and UTF-16 joins the halves of a pair
     if encoding != "utf-16-le" and not re.search("[\ud800-\udfff]", text):
         assert document.text == text
