@@ -135,6 +135,7 @@ def tokenise(text: str) -> Tokens:
 
 def _join_prefixes(parts: list[str]) -> None:
     """Join a prefix, its hyphen and its word into one word, in a list of gaps and words in turn."""
+    joined = False
     for place in [*compress(range(len(parts)), map(eq, parts, repeat("-")))][::-1]:
         if (
             0 < place < len(parts) - 1
@@ -142,7 +143,11 @@ def _join_prefixes(parts: list[str]) -> None:
             and parts[place + 1][0].islower()
             and len(parts[place + 1]) < _MAX_JOINED
         ):
-            parts[place - 1 : place + 2] = ["".join(parts[place - 1 : place + 2])]
+            parts[place - 1] = f"{parts[place - 1]}-{parts[place + 1]}"
+            parts[place] = parts[place + 1] = ""
+            joined = True
+    if joined:  # at one go: to take each out by itself costs the square of their number
+        parts[1:-1] = filter(None, parts[1:-1])
 
 
 def _dictated_sentences(

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from phenoextract import Extractor
+from phenoextract.text import tokenise
 
 SHORT, LONG = 3_000, 30_000  # code points
 
@@ -52,3 +53,17 @@ def test_time_grows_no_faster_than_the_text(toy_extractor: Extractor, part: str)
 
     # linear time gives about 10, quadratic time 100
     assert seconds(LONG) < 30 * max(seconds(SHORT), 0.002)
+
+
+def test_time_to_read_words_with_prefixes_grows_no_faster_than_the_text() -> None:
+    def seconds(words: int) -> float:
+        text = "pre-auricular " * words
+        taken = []
+        for _ in range(3):
+            begin = time.process_time()
+            tokenise(text)
+            taken.append(time.process_time() - begin)
+        return min(taken)
+
+    # linear time gives about 8, quadratic time 64; at the lengths above moving the words about costs too little to see
+    assert seconds(80_000) < 24 * max(seconds(10_000), 0.002)
