@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import compress
 
 from phenoextract.index import word_hash
 from phenoextract.link import Manner
@@ -12,17 +11,15 @@ from phenoextract.naming import Hit, Namer, Piece
 from phenoextract.rules import load_rules
 from phenoextract.text import Gap, Tokens, normalise, tokenise
 from phenoextract.types import Scope
-from phenoextract.vocabulary import Kind, Reading, any_of
+from phenoextract.vocabulary import BREAKS, CLOSE, Kind, Reading, any_of
 
-_BREAKS = (Gap.HARD, Gap.SENTENCE)
-_CLOSE = (Gap.SPACE, Gap.LABEL)
 # A list: conjuncts, and what separates them (a comma, a slash, "and", "or"); group 1 is there if there are two.
-_MORE = any_of((Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN), _CLOSE)
-_CONJUNCT = any_of((Kind.CONTENT,), (*_CLOSE, Gap.SOFT, *_BREAKS)) + _MORE + b"*"
+_MORE = any_of((Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN), CLOSE)
+_CONJUNCT = any_of((Kind.CONTENT,), (*CLOSE, Gap.SOFT, *BREAKS)) + _MORE + b"*"
 _SEPARATOR = b"|".join(
     (
         any_of((Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN, Kind.ORDERED, Kind.JOINING), (Gap.SOFT,)),
-        any_of((Kind.JOINING,), _CLOSE),
+        any_of((Kind.JOINING,), CLOSE),
     )
 )
 _LIST = re.compile(_CONJUNCT + b"((?:" + _SEPARATOR + b")(?:" + _SEPARATOR + b"|" + _MORE + b")*)?")
@@ -143,7 +140,7 @@ class Coordination:
                 names, by_class = self._loose.get(sum(loose[place] for place in said if core[place])), True
             if names is None:
                 continue
-            content = [place for place in range(own[0], own[1] + 1) if core[place]]
+            content = reading.core_places(*own)
             if not any(loose[place] for place in content):
                 continue
             between = reading.tokens.folded[left[1] + 1 : right[0]]
@@ -176,13 +173,13 @@ def _lists(reading: Reading) -> Iterator[list[list[int]]]:
 
     Lists of single words are left out, as these share nothing.
     """
-    shape, core = reading.shape, reading.core
+    shape = reading.shape
     for match in _LIST.finditer(shape):
         if match.lastindex is None:
             continue
         spans = [conjunct.span() for conjunct in _CONJUNCTS.finditer(shape, *match.span())]
         if len(spans) > 1 and any(end - start > 1 for start, end in spans):
-            yield [list(compress(range(*span), core[slice(*span)])) for span in spans]
+            yield [reading.core_places(begin, end - 1) for begin, end in spans]
 
 
 def _heads(

@@ -10,15 +10,14 @@ from phenoextract.link import Manner
 from phenoextract.naming import Hit, Namer
 from phenoextract.text import Gap
 from phenoextract.types import Scope
-from phenoextract.vocabulary import Kind, Reading
+from phenoextract.vocabulary import Kind, Reading, gap_of, kind_of
 
 _MAX_SPLIT = 4  # words from one piece of a mention to the next
 _LENGTHS = np.array([[1], [2], [3]])  # words of content of one piece
 _FEWEST = 3  # words of content in a name's text, with the one that it lacks
 # The shapes of words that a name cannot run across in one breath.
-_STOPS = bytes(
-    shape & 7 != Gap.SPACE or shape & ~7 not in (Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN) for shape in range(256)
-)
+_RUNS_ON = (Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN)
+_STOPS = bytes(gap_of(shape) != Gap.SPACE or kind_of(shape) not in _RUNS_ON for shape in range(256))
 
 
 def leave_out(namer: Namer, reading: Reading, hits: Sequence[Hit]) -> list[Hit]:

@@ -11,16 +11,16 @@ from phenoextract.likeness import Likeness
 from phenoextract.naming import Hit, Piece
 from phenoextract.text import Gap, tokenise
 from phenoextract.types import Candidate, Method
-from phenoextract.vocabulary import Kind, Reading, Vocabulary, any_of
+from phenoextract.vocabulary import BREAKS, CLOSE, Kind, Reading, Vocabulary, any_of, kind_of
 
 # Prose in which a finding may be said in other words: no break, list or denial.
 _PROSE = re.compile(
-    any_of((Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER), (Gap.SPACE, Gap.LABEL, Gap.SOFT, Gap.HARD, Gap.SENTENCE))
+    any_of((Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER), (*CLOSE, Gap.SOFT, *BREAKS))
     + any_of((Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER, Kind.PLAIN, Kind.ORDERED), (Gap.SPACE,))
     + b"+"
 )
 # The shapes of words that a paraphrase may begin and end with.
-_ENDS = bytes(shape & ~7 in (Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER) for shape in range(256))
+_ENDS = bytes(kind_of(shape) in (Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER) for shape in range(256))
 MAX_PHRASE = 8  # words in which two that stand together in some name begin a paraphrase
 MAX_PIECE = 16  # words of a paraphrase with the name that it ends in
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the

@@ -19,7 +19,7 @@ from phenoextract.paraphrase import Paraphraser, by_likeness
 from phenoextract.scan import Scanner
 from phenoextract.text import Tokens, tokenise
 from phenoextract.types import Candidate, Mention, Method, NotCoded, Span
-from phenoextract.vocabulary import Kind, Reading, Vocabulary
+from phenoextract.vocabulary import Kind, Reading, Vocabulary, kind_of
 
 _COUNTED = frozenset({Kind.CONTENT, Kind.MODIFIER, Kind.UNKNOWN})
 _FITS = 0.6  # cosine under which no term fits a phrase that is known to name one
@@ -69,7 +69,7 @@ class Recognizer:
         Names of the whole come first, then those that are like it, then names of its parts.
         """
         reading, hits = self._hits_of(text)
-        counted = sum(shape & ~7 in _COUNTED for shape in reading.shape)
+        counted = sum(kind_of(shape) in _COUNTED for shape in reading.shape)
         whole = [hit for hit in hits if hit.size > (counted - 1) * 100]
         alike = self._neighbours(whole[0].candidates[0].hpo_id) if whole else self._alike(text)
         named = (candidate for hit in hits for candidate in hit.candidates)

@@ -11,13 +11,13 @@ from phenoextract.index import OF_DEGREE
 from phenoextract.link import Manner
 from phenoextract.naming import Hit, Namer, Piece, Sieve
 from phenoextract.text import Gap
-from phenoextract.vocabulary import Kind, Reading
+from phenoextract.vocabulary import BREAKS, Kind, Reading, gap_of, kind_of
 
 _MAX_SOFT = 2  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
-_BREAKS = (Gap.HARD, Gap.SENTENCE)
-# The shapes of words before which every name ends: an unknown one, one behind a break.
-_PARTS = bytes(shape & ~7 == Kind.UNKNOWN or shape & 7 in _BREAKS for shape in range(256))
+# By shape: the words that count for names, and those before which every name ends (an unknown one, one behind a break).
+_COUNTS = bytes(kind_of(shape) in (Kind.CONTENT, Kind.NEGATION, Kind.MODIFIER) for shape in range(256))
+_PARTS = bytes(kind_of(shape) == Kind.UNKNOWN or gap_of(shape) in BREAKS for shape in range(256))
 
 
 class Scanner:
@@ -33,7 +33,7 @@ class Scanner:
 
     def __call__(self, reading: Reading) -> list[Hit]:
         """Give the names in the order of their first words; of one with `nested`, the longest first."""
-        places = np.flatnonzero(np.frombuffer(reading.counts, np.bool_))
+        places = np.flatnonzero(np.frombuffer(reading.shape.translate(_COUNTS), np.bool_))
         columns, rows = reading.columns, reading.rows[places]
         runs = np.frombuffer(reading.shape.translate(_PARTS), np.uint8).cumsum(dtype=np.int64)[places]
         strict, loose = columns.strict[rows], columns.loose[rows]

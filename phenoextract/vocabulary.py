@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
 from typing import Any, Final, NamedTuple
@@ -48,8 +48,18 @@ class Kind:
     NOR: Final = 56
 
 
-# The shapes of words that count for names.
-_COUNTS = bytes(shape & ~7 in (Kind.CONTENT, Kind.NEGATION, Kind.MODIFIER) for shape in range(256))
+CLOSE = (Gap.SPACE, Gap.LABEL)  # gaps that a phrase runs on over
+BREAKS = (Gap.HARD, Gap.SENTENCE)  # gaps that no name runs over
+
+
+def kind_of(shape: int) -> int:
+    """Give the kind of the word that has a shape."""
+    return shape & ~7
+
+
+def gap_of(shape: int) -> int:
+    """Give the gap before the word that has a shape."""
+    return shape & 7
 
 
 def any_of(kinds: Iterable[int], gaps: Iterable[int]) -> bytes:
@@ -103,6 +113,7 @@ class Reading:
     rows: NDArray[np.intp]
     columns: Columns
     shape: bytes
+    _near: dict[tuple[int, int], frozenset[str]] = field(default_factory=dict, repr=False)  # what `around` has given
 
     @cached_property
     def strict(self) -> list[int]:
@@ -124,15 +135,6 @@ class Reading:
         """For each word whether it was corrected."""
         return self.columns.fuzzy[self.rows].tobytes()
 
-    @cached_property
-    def counts(self) -> bytes:
-        """For each word whether it counts for names."""
-        return self.shape.translate(_COUNTS)
-
-    @cached_property
-    def _near(self) -> dict[tuple[int, int], frozenset[str]]:
-        return {}
-
     def around(self, number: int, reach: int) -> frozenset[str]:
         """Give the folded words of a sentence, and of some sentences before and behind it."""
         found = self._near.get((number, reach))
@@ -145,18 +147,22 @@ class Reading:
 
     def kind(self, place: int) -> int:
         """Give the kind of a word."""
-        return self.shape[place] & ~7
+        return kind_of(self.shape[place])
 
     def goes_on(self, place: int) -> bool:
         """Tell whether a word of content follows a word without a break."""
         behind = place + 1
-        if behind == len(self.shape) or self.tokens.gaps[behind] not in (Gap.SPACE, Gap.LABEL):
+        if behind == len(self.shape) or self.tokens.gaps[behind] not in CLOSE:
             return False
         return self.kind(behind) in (Kind.CONTENT, Kind.NEGATION)
 
     def content(self, first: int, last: int) -> list[int]:
         """Give the words from one to another that count for names."""
         return list(compress(range(first, last + 1), self.strict[first : last + 1]))
+
+    def core_places(self, first: int, last: int) -> list[int]:
+        """Give the words of content from one to another."""
+        return list(compress(range(first, last + 1), self.core[first : last + 1]))
 
     def core_sum(self, first: int, last: int) -> int:
         """Give the key of content of the words from one to another."""
