@@ -94,11 +94,10 @@ def decide(
             pieces = [(first, last)] if len(mention.spans) == 1 else [_words(tokens, (span,)) for span in mention.spans]
             for begin, end in pieces:
                 names.update(range(begin, end + 1))
-    begins = [begin for begin, _ in tokens.sentences]
     read: dict[int, tuple[Sentence, Cue | None]] = {}
     decisions = []
     for mention, (first, last) in zip(mentions, taken, strict=True):
-        number = bisect_right(begins, first) - 1
+        number = bisect_right(tokens.begins, first) - 1
         if number not in read:
             begin, end = tokens.sentences[number]
             section = section_at(sections, max(tokens.starts[begin], mention.start))

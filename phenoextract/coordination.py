@@ -58,7 +58,9 @@ class Coordination:
         found: list[Hit | None] = []
         for conjuncts in lists:
             last = len(conjuncts) - 1
-            bare = next((number for number in range(last, 0, -1) if len(conjuncts[number]) > 1), 0) + 1
+            bare = last + 1  # the first of the single words that end the list
+            while bare > 1 and len(conjuncts[bare - 1]) == 1:
+                bare -= 1
             for number in range(1, last + 1):
                 right = conjuncts[number]
                 until = right[0]
@@ -143,13 +145,13 @@ class Coordination:
             content = reading.core_places(*own)
             if not any(loose[place] for place in content):
                 continue
-            between = reading.tokens.folded[left[1] + 1 : right[0]]
+            between = reading.tokens.fold(left[1] + 1, right[0])
             predicate = between[:1] == ["and"] and not _COPULAS.isdisjoint(between[-2:])  # "ears and nose are small"
             manner = Manner(keep_order=not (shares_head or by_class or predicate), split=True, loose=by_class)
             hit = self._namer(reading, (left, right), names, manner, whole=False)
             if hit is None or hit.candidates[0].scope is not Scope.EXACT or self._contradicts(hit, content, covered):
                 continue
-            joined = not _CONJUNCTIONS.isdisjoint(reading.tokens.folded[left[1] + 1 : until])
+            joined = not _CONJUNCTIONS.isdisjoint(reading.tokens.fold(left[1] + 1, until))
             if not (shares_head or joined) and reading.goes_on(right[1]):
                 continue  # "epicanthic folds, slanted palpebral fissures" names no palpebral fold
             in_order = _in_order(hit, reading.tokens)

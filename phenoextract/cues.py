@@ -217,7 +217,7 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
 
     Cues that look back ("not seen") are found apart from all others, as they share words ("was not").
     """
-    words = tokens.folded[begin:end]
+    words = tokens.fold(begin, end)
     cues = _find(words, begin, names)
     kinds = frozenset([hit.kind for hit in cues])
     explanation = next((hit for hit in cues if hit.kind == "explanation.anywhere"), None)
@@ -241,7 +241,8 @@ def _find(words: Sequence[str], begin: int, names: set[int]) -> list[CueHit]:
                     if not inside and begin + end - 1 in names and len(cue) > 1:
                         continue  # in "no abnormal gait" only "no" is no part of the finding
                     if not inside or begin + end - 1 not in names:
-                        cues += [CueHit(kind, begin + place, begin + end - 1) for kind in kinds]
+                        for kind in kinds:
+                            cues.append(CueHit(kind, begin + place, begin + end - 1))
                     free[behind] = end
                     break
     return cues

@@ -7,7 +7,6 @@ clause with the enumeration replaced, in which names are then looked up as in an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
@@ -22,7 +21,7 @@ NUMBERS = {
     for form in (str(number), _ORDINALS[number - 1], word, word.capitalize(), word.upper(), roman)
 }
 _STEMS = ("finger", "toe", "digit", "dactyl", "metacarp", "metatars", "phalan")
-_RAY = re.compile(r"\brays?\b")
+_RAYS = frozenset({"ray", "rays"})
 _RANGE_WORDS = frozenset({"to", "through", "thru"})
 _LINKS = frozenset({"and", "the"}) | _RANGE_WORDS
 _UNITS = {
@@ -61,12 +60,17 @@ class _Enumeration(NamedTuple):
     numbers: dict[int, int]  # digit -> the word that names it
 
 
+def speaks_of_digits(word: str) -> bool:
+    """Tell a folded word of fingers or toes, without one of which a text has nothing to be read digit by digit."""
+    return word in _RAYS or any(stem in word for stem in _STEMS)
+
+
 def readings(text: str, tokens: Tokens) -> Iterator[Reading]:
-    """Give each reading of each enumeration of digits in a text."""
-    lowered = text.lower()
-    if not any(stem in lowered for stem in _STEMS) and ("ray" not in lowered or _RAY.search(lowered) is None):
-        return
+    """Give each reading of each enumeration of digits in a text that speaks of digits."""
     for found in _enumerations(text, tokens):
+        near = tokens.words[max(0, found.first - _NEAR) : found.first + 2 * _NEAR + 2]
+        if _PARTS.isdisjoint(map(normalise, near)):  # most numbers count something else
+            continue
         begin, end = _clause(tokens, found)
         around = [normalise(word) for word in tokens.words[begin:end]]
         unit = _unit(around, found.first - begin)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import compress, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from phenoextract.ontology import Ontology
@@ -171,15 +171,20 @@ def _measure(data: dict[str, Any]) -> _Measure:
     )
 
 
-def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Mention]:
-    """Give the mentions that a text states as numbers, in order.
+def first_words() -> frozenset[str]:
+    """Give the words, in small letters, with which the name of a measure may begin."""
+    return frozenset(map(str.lower, _rules().names))
+
+
+def find_measurements(text: str, tokens: Tokens, places: Iterable[int], ontology: Ontology) -> list[Mention]:
+    """Give the mentions that a text states as numbers, in order; a measure's name may begin at one of `places`.
 
     A centile or SDS in the normal range gives a mention without candidates that says so; other numbers that
     meet no rule give none. A span runs from the measure's name through its value; it is in two pieces where
     names share a value or the name heads a table's column. Offsets are code points of `text`.
     Source: rules/measurements.toml.
     """
-    names = _find_names(text, tokens)
+    names = _find_names(text, tokens, places)
     found: list[Mention] = []
     done = 0  # end of what has been read: a number belongs to one name only
     place = 0
@@ -211,15 +216,15 @@ def find_measurements(text: str, tokens: Tokens, ontology: Ontology) -> list[Men
     return sorted(dict.fromkeys(found), key=lambda mention: mention.spans)  # "born by section at 29/40" is found twice
 
 
-def _find_names(text: str, tokens: Tokens) -> list[_Name]:
+def _find_names(text: str, tokens: Tokens, places: Iterable[int]) -> list[_Name]:
     rules = _rules()
-    words = rules.names
     names: list[_Name] = []
     done = 0
-    for place in compress(range(len(tokens.words)), map(words.__contains__, tokens.words)):
-        if tokens.starts[place] < done:
+    for place in places:
+        pattern = rules.names.get(tokens.words[place])
+        if pattern is None or tokens.starts[place] < done:
             continue
-        match = rules.names[tokens.words[place]].match(text, tokens.starts[place])
+        match = pattern.match(text, tokens.starts[place])
         if match is None:
             continue
         written = re.sub(r"[\s-]+", " ", match.group())

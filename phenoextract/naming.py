@@ -76,12 +76,12 @@ class Namer:
         words = reading.tokens.words
         content = [place for first, last in pieces for place in reading.content(first, last)]
         first = pieces[0][0]
-        if len(content) == 1 and first and reading.tokens.folded[first - 1] in _TITLES:
+        if len(content) == 1 and first and fold(words[first - 1]) in _TITLES:
             return None
         far: tuple[int, ...] = ()
         if not self._contexts.keys().isdisjoint(found):
             found, far = self._in_context(reading, found, first)
-        if 1 in reading.fuzzy and any(reading.fuzzy[place] for place in content):
+        if not reading.fuzzy.isdisjoint(content):
             manner = manner._replace(fuzzy=True)
         candidates = self._ranked(found, far, tuple([words[place] for place in content]), manner)
         if not candidates:
@@ -93,7 +93,7 @@ class Namer:
         self, reading: Reading, found: Sequence[int], place: int
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Give the names whose context, if they need one, stands near or further away, and those of the latter."""
-        number = bisect_right(reading.tokens.sentences, place, key=lambda sentence: sentence[0]) - 1
+        number = bisect_right(reading.tokens.begins, place) - 1
         near, far = [], []
         for name in found:
             context = self._contexts.get(name)

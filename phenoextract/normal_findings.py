@@ -184,7 +184,7 @@ def _lines(text: str, tokens: Tokens) -> Iterator[_Line]:
         begin = bisect_left(tokens.starts, match.end())
         for place in range(begin + 1, last + 1):
             if place == last or tokens.gaps[place] >= Gap.HARD:
-                words = tokens.folded[begin:place]
+                words = tokens.fold(begin, place)
                 yield _Line(begin, words, tokens.gaps[begin:place], lent)
                 begin = place
 

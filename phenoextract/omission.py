@@ -61,7 +61,7 @@ def _names(namer: Namer, reading: Reading) -> Iterator[Hit]:
     # for each word that may be left out, all lengths of the pieces before (rows) and behind it (columns) at once
     first, last = out - _LENGTHS, out + _LENGTHS
     there = (first >= 0)[:, None] & (last < len(places))[None]
-    first, last = first.clip(min=0), last.clip(max=len(places) - 1)
+    first, last = np.maximum(first, 0), np.minimum(last, len(places) - 1)
     there &= (kinds[first] != Kind.NEGATION)[:, None]  # "no abnormal speech" is not "no speech"
     there &= stops[first][:, None] == stops[last][None]
     until = np.concatenate([np.zeros(1, np.uint64), core[places].cumsum(dtype=np.uint64)])

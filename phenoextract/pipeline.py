@@ -29,6 +29,7 @@ from phenoextract.rules import rules_digest
 from phenoextract.sections import find_sections
 from phenoextract.text import Tokens, fold, normalise, tokenise
 from phenoextract.types import Assertion, Candidate, Document, Mention, Provenance, Report, Span
+from phenoextract.vocabulary import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ class Extractor:
         text = document.text
         sections = find_sections(text)
         letter = is_letter(text, sections)
-        mentions = merge(self._recognise(text, tokens, letter=letter), find_measurements(text, tokens, self.ontology))
+        reading = self._recognise.vocabulary.read(tokens)
+        measured = find_measurements(text, tokens, reading.marked(Mark.MEASURE), self.ontology)
+        mentions = merge(self._recognise(text, reading, letter=letter), measured)
         if not letter:
             mentions = merge(mentions, self._normal_findings(text, tokens))
         assertions = decide(text, tokens, sections, mentions, letter=letter)

@@ -19,7 +19,7 @@ from phenoextract.paraphrase import Paraphraser, by_likeness
 from phenoextract.scan import Scanner
 from phenoextract.text import Tokens, tokenise
 from phenoextract.types import Candidate, Mention, Method, NotCoded, Span
-from phenoextract.vocabulary import Kind, Reading, Vocabulary, kind_of
+from phenoextract.vocabulary import Kind, Mark, Reading, Vocabulary, kind_of
 
 _COUNTED = frozenset({Kind.CONTENT, Kind.MODIFIER, Kind.UNKNOWN})
 _FITS = 0.6  # cosine under which no term fits a phrase that is known to name one
@@ -47,13 +47,14 @@ class Recognizer:
         self._paraphrases = Paraphraser(index, likeness, self.vocabulary) if likeness else None
         self._neighbours = lru_cache(maxsize=_MAX_MEMO)(self._alternatives)
 
-    def __call__(self, text: str, tokens: Tokens, *, letter: bool = False) -> list[Mention]:
+    def __call__(self, text: str, reading: Reading, *, letter: bool = False) -> list[Mention]:
         """Give the mentions of a text, in order of their start; in letters, names of diseases hide their parts."""
-        reading = self.vocabulary.read(tokens)
+        tokens = reading.tokens
         hits = self._scan(reading)
         hits += self._coordination.in_lists(reading, hits)
         hits += self._coordination.of_adjectives(reading, hits)
-        hits = self._number_digits(text, tokens, hits)
+        if reading.marked(Mark.DIGIT):
+            hits = self._number_digits(text, tokens, hits)
         hits = leave_out(self._namer, reading, hits)
         hits = expand(text, tokens, hits)
         diseases = self.vocabulary.diseases(reading, letter=letter)
@@ -147,7 +148,7 @@ class Recognizer:
         return sorted((hit for hit in kept if not _repeats(hit, whole)), key=lambda h: h.pieces[0][0])
 
     def _mention(self, tokens: Tokens, hit: Hit) -> Mention:
-        spans = tuple(Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces)
+        spans = tuple([Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces])
         if hit.diagnosis:
             return Mention(spans, (), not_coded=NotCoded.DIAGNOSIS)
         review = _PARAPHRASE if hit.candidates[0].method is Method.ENCODER else None
@@ -157,10 +158,11 @@ class Recognizer:
 
     def with_alternatives(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Fill candidates up with the terms most like the first one, for a reviewer to choose from."""
-        if len(candidates) >= MAX_CANDIDATES:
+        alike = self._neighbours(candidates[0].hpo_id)
+        if not alike or len(candidates) >= MAX_CANDIDATES:
             return candidates
         known = {candidate.hpo_id for candidate in candidates}
-        others = (other for other in self._neighbours(candidates[0].hpo_id) if other.hpo_id not in known)
+        others = (other for other in alike if other.hpo_id not in known)
         return (*candidates, *islice(others, MAX_CANDIDATES - len(candidates)))
 
     def _alternatives(self, hpo_id: str) -> tuple[Candidate, ...]:

@@ -91,8 +91,8 @@ def carried_relative(sentence: Sentence, number: int, subject: Subject) -> Cue |
         begin, end = tokens.sentences[back]
         if "\n\n" in sentence.text[tokens.starts[begin] : tokens.starts[sentence.begin]]:
             return None
-        for place in range(begin, end):
-            if _gender_of_kin().get(tokens.folded[place]) == gender:
+        for place, word in enumerate(tokens.fold(begin, end), begin):
+            if _gender_of_kin().get(word) == gender:
                 return Cue("family", tokens.starts[place], tokens.ends[place], tokens.words[place])
     return None
 

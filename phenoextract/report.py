@@ -40,7 +40,7 @@ def _annotation(
     best = mention.candidates[0] if mention.candidates else None
     start, end = mention.start, mention.end
     section = section_at(sections, start).kind
-    written = " … ".join(text[span.start : span.end] for span in mention.spans)
+    written = " … ".join([text[span.start : span.end] for span in mention.spans])
     sure = 0.0 if best is None else _confidence(best, written, section, 1, ontology)
     review = mention.review
     if review is None and assertion.status is Status.UNCERTAIN:
@@ -77,6 +77,7 @@ _SEVERITY = {
     "severe": "HP:0012828",
     "profound": "HP:0012829",
 }
+_MAY_BE_SEVERITY = re.compile("|".join(_SEVERITY))
 _SEVERITY_WORD = re.compile(r"\b(borderline|mild|moderate|severe|profound)(?:ly)?\b", re.IGNORECASE)
 
 
@@ -85,7 +86,7 @@ def _severity(text: str, annotation: Annotation) -> str | None:
     head = annotation.spans[0]
     nearby = max(0, head.start - _BEFORE)
     written = text[nearby : head.end].lower()
-    if not any(word in written for word in _SEVERITY):  # the pattern, which ignores case, costs much more
+    if _MAY_BE_SEVERITY.search(written) is None:  # the other pattern, which ignores case, costs much more
         return None
     before = max(nearby, *(text.rfind(mark, nearby, head.start) + 1 for mark in ",;.:\n"))
     found = _SEVERITY_WORD.findall(text, before, head.end)
@@ -130,7 +131,9 @@ def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -
                 hpo_id=hpo_id,
                 label=ontology.label(hpo_id),
                 status=status,
-                confidence=_confidence(best.candidates[0], best.text, best.section, len(positions), ontology),
+                confidence=best.confidence
+                if len(positions) == 1
+                else _confidence(best.candidates[0], best.text, best.section, len(positions), ontology),
                 needs_review=contradicted or all(annotations[position].needs_review for position in positions),
                 evidence=tuple(positions),
                 severity=next(filter(None, (_severity(text, annotations[position]) for position in positions)), None),

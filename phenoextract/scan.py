@@ -11,7 +11,7 @@ from phenoextract.index import OF_DEGREE
 from phenoextract.link import Manner
 from phenoextract.naming import Hit, Namer, Piece, Sieve
 from phenoextract.text import Gap
-from phenoextract.vocabulary import BREAKS, Kind, Reading, gap_of, kind_of
+from phenoextract.vocabulary import BREAKS, Kind, Mark, Reading, gap_of, kind_of
 
 _MAX_SOFT = 2  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
@@ -33,12 +33,12 @@ class Scanner:
 
     def __call__(self, reading: Reading) -> list[Hit]:
         """Give the names in the order of their first words; of one with `nested`, the longest first."""
-        places = np.flatnonzero(np.frombuffer(reading.shape.translate(_COUNTS), np.bool_))
+        places = np.frombuffer(reading.shape.translate(_COUNTS), np.bool_).nonzero()[0]
         columns, rows = reading.columns, reading.rows[places]
         runs = np.frombuffer(reading.shape.translate(_PARTS), np.uint8).cumsum(dtype=np.int64)[places]
         strict, loose = columns.strict[rows], columns.loose[rows]
         longer = self._may_begin(strict, loose, runs)
-        begins = (columns.alone[rows] | longer).nonzero()[0]
+        begins = (columns.marks[rows] & Mark.ALONE | longer).nonzero()[0]
         ends = runs.searchsorted(runs[begins], "right")
         counted, all_words = places.tolist(), strict.tolist()
         keys = all_words, columns.core[rows].tolist(), loose.tolist()

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from phenoextract.digits import speaks_of_digits
 from phenoextract.index import Index, is_letter, word_classes, word_hash
+from phenoextract.measure import first_words
 from phenoextract.rules import load_rules
 from phenoextract.spelling import Spelling
 from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
@@ -46,6 +48,21 @@ class Kind:
     ORDERED: Final = 40
     JOINING: Final = 48
     NOR: Final = 56
+
+
+class Mark:
+    """What a word is besides, a bit each.
+
+    A name by itself; corrected; the first of a disease's name; one that some name needs near it; one that speaks of
+    fingers or toes; one that may begin the name of a measure.
+    """
+
+    ALONE: Final = 1
+    FUZZY: Final = 2
+    DISEASE: Final = 4
+    CONTEXT: Final = 8
+    DIGIT: Final = 16
+    MEASURE: Final = 32
 
 
 CLOSE = (Gap.SPACE, Gap.LABEL)  # gaps that a phrase runs on over
@@ -88,7 +105,7 @@ class Word(NamedTuple):
 class Columns(NamedTuple):
     """The numbers of many words, one array for each kind of number.
 
-    `alone` tells the words that are a name by themselves, `special` those that are read by their neighbours.
+    `marks` are bits of Mark, and `special` tells the words that are read by their neighbours.
     """
 
     strict: NDArray[np.uint64]
@@ -96,9 +113,7 @@ class Columns(NamedTuple):
     loose: NDArray[np.uint64]
     kind: NDArray[np.uint8]
     longest: NDArray[np.uint8]
-    alone: NDArray[np.bool_]
-    fuzzy: NDArray[np.bool_]
-    diseased: NDArray[np.bool_]
+    marks: NDArray[np.uint8]
     special: NDArray[np.uint8]
 
 
@@ -113,7 +128,6 @@ class Reading:
     rows: NDArray[np.intp]
     columns: Columns
     shape: bytes
-    _near: dict[tuple[int, int], frozenset[str]] = field(default_factory=dict, repr=False)  # what `around` has given
 
     @cached_property
     def strict(self) -> list[int]:
@@ -131,19 +145,39 @@ class Reading:
         return self.columns.loose[self.rows].tolist()  # type: ignore[no-any-return]
 
     @cached_property
-    def fuzzy(self) -> bytes:
-        """For each word whether it was corrected."""
-        return self.columns.fuzzy[self.rows].tobytes()
+    def _marks(self) -> NDArray[np.uint8]:
+        return self.columns.marks[self.rows]
+
+    def marked(self, mark: int) -> list[int]:
+        """Give the words with a mark."""
+        return (self._marks & mark).nonzero()[0].tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def fuzzy(self) -> frozenset[int]:
+        """The words that were corrected."""
+        return frozenset(self.marked(Mark.FUZZY))
+
+    @cached_property
+    def _counted(self) -> list[int]:
+        """The words that count for names."""
+        return self.columns.strict[self.rows].nonzero()[0].tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def _of_content(self) -> list[int]:
+        """The words of content."""
+        return self.columns.core[self.rows].nonzero()[0].tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def _of_context(self) -> list[int]:
+        """The words that some name needs near it."""
+        return self.marked(Mark.CONTEXT)
 
     def around(self, number: int, reach: int) -> frozenset[str]:
-        """Give the folded words of a sentence, and of some sentences before and behind it."""
-        found = self._near.get((number, reach))
-        if found is None:
-            sentences = self.tokens.sentences
-            begin = sentences[max(0, number - reach)][0]
-            end = sentences[min(len(sentences) - 1, number + reach)][1]
-            found = self._near[number, reach] = frozenset(self.tokens.folded[begin:end])
-        return found
+        """Give the folded words of context in a sentence, and in some sentences before and behind it."""
+        sentences = self.tokens.sentences
+        begin = sentences[max(0, number - reach)][0]
+        end = sentences[min(len(sentences) - 1, number + reach)][1]
+        return frozenset([fold(self.tokens.words[place]) for place in _within(self._of_context, begin, end - 1)])
 
     def kind(self, place: int) -> int:
         """Give the kind of a word."""
@@ -158,11 +192,11 @@ class Reading:
 
     def content(self, first: int, last: int) -> list[int]:
         """Give the words from one to another that count for names."""
-        return list(compress(range(first, last + 1), self.strict[first : last + 1]))
+        return _within(self._counted, first, last)
 
     def core_places(self, first: int, last: int) -> list[int]:
         """Give the words of content from one to another."""
-        return list(compress(range(first, last + 1), self.core[first : last + 1]))
+        return _within(self._of_content, first, last)
 
     def core_sum(self, first: int, last: int) -> int:
         """Give the key of content of the words from one to another."""
@@ -177,18 +211,21 @@ class Reading:
         return frozenset(found - {0})
 
 
+def _within(places: list[int], first: int, last: int) -> list[int]:
+    """Give those of some places, in order, that lie from one to another."""
+    return places[bisect_left(places, first) : bisect_right(places, last)]
+
+
 class _Known(dict[str, int]):
     """The words met so far, each with its row in `columns`; safe to share between threads, as rows never change."""
 
-    def __init__(self, classify: Callable[[str], Word], names: Container[int]) -> None:
+    def __init__(self, classify: Callable[[str], Word], marks: Callable[[str, Word], int]) -> None:
         self._classify = classify
-        self._names = names
+        self._marks = marks
         self._growing = threading.Lock()
         self._used = 0
-        keys, small, flags = np.zeros(_ROOM, np.uint64), np.zeros(_ROOM, np.uint8), np.zeros(_ROOM, np.bool_)
-        self.columns = Columns(
-            keys, keys.copy(), keys.copy(), small, small.copy(), flags, flags.copy(), flags.copy(), small.copy()
-        )
+        keys, small = np.zeros((3, _ROOM), np.uint64), np.zeros((4, _ROOM), np.uint8)
+        self.columns = Columns(*keys, *small)
 
     def __missing__(self, word: str) -> int:
         small = self.get(word.lower()) if word.isascii() and len(word) > 1 else None
@@ -196,22 +233,22 @@ class _Known(dict[str, int]):
             self[word] = small
             return small
         found = self._classify(word)
+        marks, special = self._marks(word, found), _A if word == "A" else _SPECIAL.get(fold(word), 0)
         with self._growing:
-            self[word] = row = self.add(found, _A if word == "A" else _SPECIAL.get(fold(word), 0))
+            self[word] = row = self.add(found, marks, special)
         return row
 
     def _is_itself(self, row: int) -> bool:
         """Tell a word that is no other one misspelt or run together: only of such capitals tell anything."""
         columns = self.columns
-        return not columns.fuzzy[row] and (columns.loose[row] > 0 or columns.core[row] == 0)
+        return not columns.marks[row] & Mark.FUZZY and (columns.loose[row] > 0 or columns.core[row] == 0)
 
-    def add(self, word: Word, special: int = 0) -> int:
+    def add(self, word: Word, marks: int, special: int = 0) -> int:
         """Write a word into the columns; give its row."""
         row = self._used
         if row == len(self.columns.kind):  # readers go on with the columns that they have
             self.columns = Columns(*(np.concatenate([column, np.zeros_like(column)]) for column in self.columns))
-        longest, alone, diseased = min(word.longest, 255), word.strict in self._names, bool(word.diseases)
-        numbers = (word.strict, word.core, word.loose, word.kind, longest, alone, word.fuzzy, diseased, special)
+        numbers = (word.strict, word.core, word.loose, word.kind, min(word.longest, 255), marks, special)
         columns: Iterable[NDArray[Any]] = self.columns
         for column, number in zip(columns, numbers, strict=True):
             column[row] = number
@@ -233,11 +270,14 @@ class Vocabulary:
         self._spelling = Spelling(index.surfaces, index.known)
         self._everywhere = _disease_keys(rules["diagnoses"]["everywhere"])
         self._diseases = _disease_keys((*rules["diagnoses"]["everywhere"], *rules["diagnoses"]["names"]))
+        self._contexts = frozenset(fold(word) for name in index.names for word in name.context)
+        self._measures = first_words()
         self._forget()
 
     def _forget(self) -> None:
-        known = _Known(self.classify, self._index.strict)
-        self._letter_a = known.add(self._content("a", fuzzy=False))
+        known = _Known(self.classify, self._marks)
+        letter = self._content("a", fuzzy=False)
+        self._letter_a = known.add(letter, self._marks("a", letter))
         self._known = known
 
     def read(self, tokens: Tokens) -> Reading:
@@ -259,10 +299,21 @@ class Vocabulary:
     def diseases(self, reading: Reading, *, letter: bool) -> Iterator[tuple[int, int]]:
         """Give the first and last word of each disease whose name hides that of a finding: fewer outside letters."""
         words, names = reading.tokens.words, self._diseases if letter else self._everywhere
-        for place in reading.columns.diseased[reading.rows].nonzero()[0].tolist():
+        for place in reading.marked(Mark.DISEASE):
             for name in names.get(normalise(words[place]), ()):
                 if tuple(map(normalise, words[place : place + len(name)])) == name:
                     yield place, place + len(name) - 1
+
+    def _marks(self, word: str, found: Word) -> int:
+        folded = fold(word)
+        return (
+            Mark.ALONE * (found.strict in self._index.strict)
+            | Mark.FUZZY * found.fuzzy
+            | Mark.DISEASE * bool(found.diseases)
+            | Mark.CONTEXT * (folded in self._contexts)
+            | Mark.DIGIT * speaks_of_digits(folded)
+            | Mark.MEASURE * (folded in self._measures)
+        )
 
     def classify(self, word: str) -> Word:
         """Give what a word is to recognition, by itself."""
