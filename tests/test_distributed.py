@@ -300,7 +300,7 @@ class Odd:
 
     def pipe(self, documents: Iterable[Document]) -> Iterator[Report]:
         for report in self._extractor.pipe(documents):
-            yield replace(report, features=(replace(report.features[0], confidence=CANARY),))  # type: ignore[arg-type]
+            yield replace(report, features=(report.features[0]._replace(confidence=CANARY),))  # type: ignore[arg-type]
 
 
 def test_spark_quotes_no_text_where_a_result_fits_no_column(toy_extractor: Extractor) -> None:

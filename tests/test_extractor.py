@@ -31,8 +31,7 @@ LETTER = NOTES[0].read_bytes().decode()
 def said(report: Report, shift: int = 0) -> list[object]:
     """Give everything of a report's annotations, moved to the left."""
     return [
-        replace(
-            found,
+        found._replace(
             start=found.start - shift,
             end=found.end - shift,
             spans=tuple((span.start - shift, span.end - shift) for span in found.spans),  # type: ignore[misc]

@@ -30,7 +30,7 @@ def test_csv_has_a_row_for_each_place_that_supports_a_term(report: Report) -> No
 
 
 def test_csv_keeps_a_term_that_a_person_added_without_a_place(report: Report) -> None:
-    added = replace(report.features[0], evidence=(), needs_review=False)
+    added = report.features[0]._replace(evidence=(), needs_review=False)
     [row] = _rows(csv.render([replace(report, features=(added,))]))
     assert (row["hpo_id"], row["needs_review"]) == (added.hpo_id, "no")
     assert (row["start"], row["text"], row["rule"]) == ("", "", "")
@@ -44,7 +44,7 @@ def test_csv_mark_for_spreadsheets_is_optional(report: Report) -> None:
 @given(text=st.text(), prefix=st.sampled_from(["", "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]))
 def test_csv_no_cell_is_a_formula_and_none_is_lost(report: Report, text: str, prefix: str) -> None:
     hostile = prefix + text
-    annotation = replace(report.annotations[0], text=hostile, section=hostile, review_reason=hostile)
+    annotation = report.annotations[0]._replace(text=hostile, section=hostile, review_reason=hostile)
     made = replace(report, id=hostile, annotations=(annotation, *report.annotations[1:]))
     row = _rows(csv.render([made]))[0]
     for column in ("doc_id", "text", "section", "review_reason"):

@@ -151,7 +151,7 @@ def test_fhir_request_without_a_test_has_no_code(report: Report, confirmation: C
 
 
 def test_fhir_leaves_out_what_is_not_a_reviewed_fact(report: Report) -> None:
-    doubtful = replace(report, features=tuple(replace(feature, needs_review=True) for feature in report.features))
+    doubtful = replace(report, features=tuple(feature._replace(needs_review=True) for feature in report.features))
     assert fhir.observations(doubtful) == []
     assert not _of(fhir.bundle(doubtful), "FamilyMemberHistory")
     asked = {made["code"]["coding"][0]["code"] for made in fhir.observations(doubtful, unreviewed=True)}
@@ -185,7 +185,7 @@ def test_fhir_correction_replaces_and_withdraws_but_edits_nothing(report: Report
     first = fhir.bundle(report, confirmation=confirmation)
     old = {made["code"]["coding"][0]["code"]: made for made in _of(first, "Observation")}
     delay, _, _, cleft, *rest = report.features
-    corrected = replace(report, features=(delay, replace(cleft, status=Status.PRESENT)))
+    corrected = replace(report, features=(delay, cleft._replace(status=Status.PRESENT)))
     second = _checked(fhir.bundle(corrected, confirmation=replace(confirmation, version=2), previous=report))
     final = {made["code"]["coding"][0]["code"]: made for made in _of(second, "Observation") if "extension" in made}
     assert set(final) == {delay.hpo_id, cleft.hpo_id}
@@ -203,7 +203,7 @@ def test_fhir_correction_replaces_and_withdraws_but_edits_nothing(report: Report
 
 
 def _said_of(report: Report, *cues: Cue) -> Annotation:
-    return replace(report.annotations[2], cues=cues)
+    return report.annotations[2]._replace(cues=cues)
 
 
 def test_fhir_family_history_is_one_for_each_relative(report: Report, confirmation: Confirmation) -> None:
@@ -219,8 +219,8 @@ def test_fhir_family_history_is_one_for_each_relative(report: Report, confirmati
         report,
         annotations=annotations,
         features=(
-            replace(ptosis, evidence=(0, 2, 3, 4)),
-            replace(ptosis, hpo_id="HP:0001250", label="Seizure", evidence=(1,)),
+            ptosis._replace(evidence=(0, 2, 3, 4)),
+            ptosis._replace(hpo_id="HP:0001250", label="Seizure", evidence=(1,)),
         ),
     )
     bundle = _checked(fhir.bundle(made, confirmation=confirmation))

@@ -36,7 +36,7 @@ def test_omop_rows_fit_the_table_of_the_cdm(report: Report) -> None:
 
 
 def test_omop_existence_is_for_the_patient_certain_and_reviewed(report: Report) -> None:
-    doubtful = replace(report, features=(replace(report.features[0], needs_review=True),))
+    doubtful = replace(report, features=(report.features[0]._replace(needs_review=True),))
     (row,) = omop.rows(doubtful, nlp_datetime=WHEN)
     assert row["term_exists"] == "N"
     assert "review=yes" in str(row["term_modifiers"])
@@ -59,7 +59,7 @@ def test_omop_concepts_come_from_a_table_or_are_0(report: Report) -> None:
 
 
 def test_omop_cells_keep_to_the_lengths_of_the_cdm(report: Report) -> None:
-    long = replace(report.annotations[0], text="x" * 300, section="y" * 3000)
+    long = report.annotations[0]._replace(text="x" * 300, section="y" * 3000)
     made = replace(report, annotations=(long, *report.annotations[1:]))
     row = next(omop.rows(made, nlp_datetime=WHEN))
     assert len(str(row["lexical_variant"])) == 250
@@ -75,7 +75,7 @@ def test_omop_numbers_rows_through_all_notes(report: Report) -> None:
 
 
 def test_omop_keeps_a_term_that_a_person_added_without_a_place(report: Report) -> None:
-    added = replace(report.features[0], evidence=(), needs_review=False)
+    added = report.features[0]._replace(evidence=(), needs_review=False)
     [row] = omop.rows(replace(report, features=(added,)), nlp_datetime=datetime(2026, 1, 2, tzinfo=UTC))
     assert (row["offset"], row["lexical_variant"]) == (None, added.label)
     assert f"hpo={added.hpo_id}" in str(row["term_modifiers"])

@@ -44,7 +44,7 @@ def test_phenopacket_declares_every_prefix_it_uses(report: Report) -> None:
 
 
 def test_phenopacket_leaves_unreviewed_features_out_unless_asked(report: Report) -> None:
-    doubtful = replace(report.features[0], needs_review=True)
+    doubtful = report.features[0]._replace(needs_review=True)
     made = replace(report, features=(doubtful, *report.features[1:]))
     assert "HP:0001263" not in phenopacket.render(made)
     assert "HP:0001263" in phenopacket.render(made, unreviewed=True)
@@ -68,7 +68,7 @@ def test_phenopacket_labels_severity_onset_and_modifiers(report: Report) -> None
             "HP:0012832": "Bilateral",
         }.items()
     }
-    feature = replace(report.features[0], onset="HP:0003577", modifiers=("HP:0012832",))
+    feature = report.features[0]._replace(onset="HP:0003577", modifiers=("HP:0012832",))
     made = replace(report, features=(feature,))
     packet = _parse(phenopacket.render(made, ontology=Ontology("2025-01-16", terms, {}, ())))
     (found,) = packet.phenotypic_features

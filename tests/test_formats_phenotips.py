@@ -21,7 +21,7 @@ def test_phenotips_says_observed_or_not(report: Report) -> None:
 
 
 def test_phenotips_leaves_out_what_is_no_reviewed_fact(report: Report, letter: Document) -> None:
-    doubtful = replace(report, features=tuple(replace(feature, needs_review=True) for feature in report.features))
+    doubtful = replace(report, features=tuple(feature._replace(needs_review=True) for feature in report.features))
     assert json.loads(phenotips.render(doubtful))["features"] == []
     assert len(json.loads(phenotips.render(doubtful, unreviewed=True))["features"]) == 4
     assert "Short 4th and 5th metacarpals" in letter.text
@@ -35,7 +35,7 @@ def test_phenotips_names_the_confirmed_patient(report: Report, confirmation: Con
 def test_phenotips_qualifies_severity_and_onset(report: Report) -> None:
     labels = {"HP:0012826": "Moderate", "HP:0003577": "Congenital onset"}
     terms = {hpo_id: Term(hpo_id, label, "", (), ()) for hpo_id, label in labels.items()}
-    made = replace(report, features=(replace(report.features[0], onset="HP:0003577"),))
+    made = replace(report, features=(report.features[0]._replace(onset="HP:0003577"),))
     rendered = phenotips.render(made, ontology=Ontology("2025-01-16", terms, {}, ()))
     (feature,) = json.loads(rendered)["features"]
     assert feature["qualifiers"] == [

@@ -38,7 +38,7 @@ def test_lirical_takes_observed_and_excluded_terms(report: Report, confirmation:
 
 
 def test_prioritisers_get_no_unreviewed_term_unless_asked(report: Report) -> None:
-    made = replace(report, features=tuple(replace(feature, needs_review=True) for feature in report.features))
+    made = replace(report, features=tuple(feature._replace(needs_review=True) for feature in report.features))
     assert yaml.safe_load(exomiser.render(made))["hpoIds"] == []
     assert yaml.safe_load(lirical.render(made))["negatedHpoIds"] == []
     assert len(yaml.safe_load(exomiser.render(made, unreviewed=True))["hpoIds"]) == 3

@@ -117,8 +117,8 @@ def test_html_shows_the_letter_whole_and_loads_nothing(report: Report, letter: D
 
 def test_html_escapes_hostile_text(report: Report) -> None:
     hostile = "<script>alert(1)</script> & \"quoted\" 'so' \ud800"
-    annotation = replace(report.annotations[0], text=hostile, synonym=hostile, label=hostile, review_reason=hostile)
-    feature = replace(report.features[0], label=hostile, needs_review=True)
+    annotation = report.annotations[0]._replace(text=hostile, synonym=hostile, label=hostile, review_reason=hostile)
+    feature = report.features[0]._replace(label=hostile, needs_review=True)
     made = replace(
         report,
         id=hostile,

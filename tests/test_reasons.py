@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 import phenoextract
@@ -17,14 +15,14 @@ from tests.test_assertion import CANDIDATE, CASES
 
 @pytest.fixture
 def annotation(report: Report) -> Annotation:
-    return replace(report.annotations[0], cues=())
+    return report.annotations[0]._replace(cues=())
 
 
 @pytest.mark.parametrize("method", Method)
 def test_reasons_every_method_has_words(annotation: Annotation, method: Method) -> None:
-    told = why_coded(replace(annotation, method=method, synonym="the name"))
+    told = why_coded(annotation._replace(method=method, synonym="the name"))
     assert "the name" in told
-    assert told != why_coded(replace(annotation, method=Method.LABEL, synonym="the name")) or method is Method.LABEL
+    assert told != why_coded(annotation._replace(method=Method.LABEL, synonym="the name")) or method is Method.LABEL
     assert "_" not in told and len(told.split()) >= 4
 
 
@@ -37,18 +35,18 @@ def test_reasons_every_kind_of_cue_has_words(annotation: Annotation) -> None:
         for decided in decide(case.text, tokenise(case.text), sections, mentions, letter=letter):
             cues |= {cue.kind: cue for cue in decided.cues}
     assert len(cues) >= 9
-    told = {kind: why_coded(replace(annotation, method=None, cues=(cue,))) for kind, cue in cues.items()}
+    told = {kind: why_coded(annotation._replace(method=None, cues=(cue,))) for kind, cue in cues.items()}
     assert [kind for kind, words in told.items() if words.startswith(kind)] == []
     assert all(cues[kind].text in words for kind, words in told.items())
 
 
 def test_reasons_of_a_cue_of_another_version_name_it(annotation: Annotation) -> None:
-    assert why_coded(replace(annotation, method=None, cues=(Cue("omen", 0, 3, "owl"),))) == "omen “owl”"
+    assert why_coded(annotation._replace(method=None, cues=(Cue("omen", 0, 3, "owl"),))) == "omen “owl”"
 
 
 @pytest.mark.parametrize("reason", NotCoded)
 def test_reasons_every_reason_for_not_coding_has_words(annotation: Annotation, reason: NotCoded) -> None:
-    told = why_not_coded(replace(annotation, not_coded=reason, cues=(Cue("plan", 0, 6, "clinic"),)))
+    told = why_not_coded(annotation._replace(not_coded=reason, cues=(Cue("plan", 0, 6, "clinic"),)))
     assert told == f"{reason.value}; a plan or service, by “clinic”"
     assert len(reason.value.split()) >= 4
 
@@ -72,4 +70,4 @@ def test_reasons_of_a_letter(toy_extractor: phenoextract.Extractor, text: str, t
 def test_reasons_for_review(report: Report) -> None:
     doubtful = next(feature for feature in report.features if feature.needs_review)
     assert review_reason(report, doubtful) == "the abbreviation has two meanings"
-    assert review_reason(report, replace(doubtful, needs_review=False)) == ""
+    assert review_reason(report, doubtful._replace(needs_review=False)) == ""

@@ -109,13 +109,13 @@ def brought_up_to_date(report: Report, ontology: Ontology) -> Report:
     features: dict[tuple[str, Status], Feature] = {}
     for old in report.features:
         hpo_id = successors[old.hpo_id]
-        feature = replace(old, hpo_id=hpo_id, label=ontology.label(hpo_id))
+        feature = old._replace(hpo_id=hpo_id, label=ontology.label(hpo_id))
         key = (hpo_id, feature.status)
         features[key] = _joined(features[key], feature) if key in features else feature
     annotations = list(report.annotations)
     for feature in features.values():
         for index in feature.evidence:
-            annotations[index] = replace(annotations[index], hpo_id=feature.hpo_id, label=feature.label)
+            annotations[index] = annotations[index]._replace(hpo_id=feature.hpo_id, label=feature.label)
     return replace(
         report,
         features=tuple(features.values()),
@@ -315,8 +315,7 @@ def _annotations(letter: str, report: Report, suggestion: Suggestion) -> list[An
 def _evidence(annotation: Annotation, suggestion: Suggestion, hpo_id: str, label: str) -> Annotation:
     """Give an annotation as it supports what was accepted: no other term, and no method that chose another one."""
     kept = annotation.hpo_id == hpo_id
-    return replace(
-        annotation,
+    return annotation._replace(
         hpo_id=hpo_id,
         label=label,
         status=suggestion.status,
@@ -330,8 +329,7 @@ def _evidence(annotation: Annotation, suggestion: Suggestion, hpo_id: str, label
 
 
 def _joined(first: Feature, second: Feature) -> Feature:
-    return replace(
-        first,
+    return first._replace(
         confidence=max(first.confidence, second.confidence),
         evidence=first.evidence + second.evidence,
         severity=first.severity or second.severity,

@@ -104,7 +104,7 @@ def _renewed(annotation: Annotation, before: Recognizer, after: Recognizer) -> A
     was, now = before.with_alternatives(own), after.with_alternatives(own)
     if was == now or annotation.candidates == own != was:
         return annotation
-    return replace(annotation, candidates=now) if annotation.candidates == was != own else None
+    return annotation._replace(candidates=now) if annotation.candidates == was != own else None
 
 
 def _affects(old: _Side, new: _Side) -> Callable[[str], bool]:

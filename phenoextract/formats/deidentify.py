@@ -158,12 +158,12 @@ def _named(text: str) -> Iterator[tuple[int, int]]:
 
 def _withheld(annotation: Annotation) -> Annotation:
     cues = tuple(cue if names_relative(cue) else replace(cue, text="") for cue in annotation.cues)
-    return replace(annotation, text=annotation.label or "", cues=cues)
+    return annotation._replace(text=annotation.label or "", cues=cues)
 
 
 def _masked(annotation: Annotation, masked: str) -> Annotation:
     cues = tuple(cue if names_relative(cue) else _masked_cue(cue, masked) for cue in annotation.cues)
-    return replace(annotation, text=" … ".join(masked[span.start : span.end] for span in annotation.spans), cues=cues)
+    return annotation._replace(text=" … ".join(masked[span.start : span.end] for span in annotation.spans), cues=cues)
 
 
 def _masked_cue(cue: Cue, masked: str) -> Cue:

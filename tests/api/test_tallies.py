@@ -117,7 +117,7 @@ def test_a_confirmed_request_counts_each_outcome_once(
 def test_a_phrase_taken_in_as_it_was_found_is_counted_apart(
     store: Store, toy_extractor: phenoextract.Extractor, letter: Document, report: Report
 ) -> None:
-    left_out = replace(report.annotations[0], not_coded=NotCoded.FUTURE_RISK)
+    left_out = report.annotations[0]._replace(not_coded=NotCoded.FUTURE_RISK)
     report = replace(report, features=report.features[1:], annotations=(*report.annotations, left_out))
     request = create_request(store, CLERK, letter, report, patient_ref="P-1")
     reviewed(store, toy_extractor.ontology, request, Decision(Kind.ACCEPT, "a7"))
