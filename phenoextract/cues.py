@@ -220,7 +220,9 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
     words = tokens.fold(begin, end)
     cues = _find(words, begin, names)
     kinds = frozenset([hit.kind for hit in cues])
-    explanation = next((hit for hit in cues if hit.kind == "explanation.anywhere"), None)
+    explanation = None
+    if "explanation.anywhere" in kinds:
+        explanation = next(hit for hit in cues if hit.kind == "explanation.anywhere")
     firsts = [hit.first for hit in cues]
     return Sentence(text, tokens, begin, end, section, names, words, cues, firsts, kinds, explanation)
 

@@ -70,8 +70,7 @@ class Subject:
 def find_subject(text: str, *, letter: bool) -> Subject:
     """Tell whom a text is about; prose about families or cohorts has relatives for its subjects."""
     lowered = text.lower()  # plain searches in it are much faster than patterns that ignore case
-    many = any(word in lowered for word in _MANY) and _MANY_PEOPLE.search(lowered) is not None
-    relatives = letter or not many
+    relatives = letter or not any(word in lowered for word in _MANY) or _MANY_PEOPLE.search(lowered) is None
     beginning = lowered[:_INTRODUCTION]
     to_parents = letter and ("parent" in beginning or "dear m" in beginning) and bool(_TO_PARENTS.search(beginning))
     speaks_to = letter and not to_parents and lowered.count("you") >= _OFTEN and len(_YOU.findall(lowered)) >= _OFTEN

@@ -95,9 +95,9 @@ def _severity(text: str, annotation: Annotation) -> str | None:
     return _SEVERITY[found[-1].lower()]
 
 
-def best_evidence(annotations: Sequence[Annotation], evidence: Sequence[int]) -> Annotation:
+def best_evidence(evidence: Sequence[Annotation]) -> Annotation:
     """Give the annotation that decides on a feature: one that needs no review before one that does, then the surest."""
-    return max((annotations[position] for position in evidence), key=lambda a: (not a.needs_review, a.confidence))
+    return evidence[0] if len(evidence) == 1 else max(evidence, key=lambda a: (not a.needs_review, a.confidence))
 
 
 def _confidence(candidate: Candidate, written: str, section: str, mentions: int, ontology: Ontology) -> float:
@@ -123,7 +123,8 @@ def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -
             evidence.setdefault((annotation.hpo_id, annotation.status), []).append(position)
     found = []
     for (hpo_id, status), positions in evidence.items():
-        best = best_evidence(annotations, positions)
+        said = [annotations[position] for position in positions]
+        best = best_evidence(said)
         opposite = {Status.PRESENT: Status.ABSENT, Status.ABSENT: Status.PRESENT}.get(status)
         contradicted = opposite is not None and (hpo_id, opposite) in evidence
         found.append(
@@ -134,9 +135,9 @@ def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -
                 confidence=best.confidence
                 if len(positions) == 1
                 else _confidence(best.candidates[0], best.text, best.section, len(positions), ontology),
-                needs_review=contradicted or all(annotations[position].needs_review for position in positions),
+                needs_review=contradicted or all(one.needs_review for one in said),
                 evidence=tuple(positions),
-                severity=next(filter(None, (_severity(text, annotations[position]) for position in positions)), None),
+                severity=next(filter(None, (_severity(text, one) for one in said)), None),
             )
         )
     return tuple(found)

@@ -14,9 +14,9 @@ LIBRARY = ROOT / "phenoextract"
 LAYERS = [
     {"types", "errors", "rules", "purpose"},
     {"text", "ontology", "reasons"},
-    {"index", "encoder", "digits", "sections", "cues", "spelling", "release_diff", "confidence"},
+    {"index", "encoder", "digits", "measure", "sections", "cues", "spelling", "release_diff", "confidence"},
     {"analogy", "relatives", "likeness", "vocabulary"},
-    {"build", "link", "term_search", "measure", "normal_findings", "assertion", "report"},
+    {"build", "link", "term_search", "normal_findings", "assertion", "report"},
     {"naming"},
     {"scan", "coordination", "abbreviations", "omission", "paraphrase"},
     {"recognize"},

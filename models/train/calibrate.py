@@ -60,7 +60,7 @@ def main() -> None:
 def _proposals(report: Report, ontology: Ontology) -> Iterator[tuple[str, dict[str, float]]]:
     for feature in report.features:
         if feature.status is Status.PRESENT and ontology.is_phenotype(feature.hpo_id):
-            best = best_evidence(report.annotations, feature.evidence)
+            best = best_evidence([report.annotations[position] for position in feature.evidence])
             found = best.candidates[0]
             seen = signals(
                 found.scope,
