@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from phenoextract.ontology import Ontology
 from phenoextract.rules import load_rules
-from phenoextract.text import Gap, Tokens, normalise
+from phenoextract.text import Gap, Tokens, line_starts, normalise
 from phenoextract.types import Candidate, Mention, Method, Span, Status
 
 _HEADING = re.compile(r"^[ \t]*([A-Z][A-Za-z /&,]{1,30}):", re.MULTILINE)
@@ -175,7 +175,7 @@ def _spans(tokens: Tokens, places: Sequence[int]) -> tuple[Span, ...]:
 def _lines(text: str, tokens: Tokens) -> Iterator[_Line]:
     """Give the sentences that stand on a form's lines, without their headings."""
     regions = load_rules("normal_findings")["regions"]
-    for match in _HEADING.finditer(text):
+    for match in filter(None, (_HEADING.match(text, start) for start in line_starts(text))):
         lent = regions.get(" ".join(re.findall(r"[a-z]+", match.group(1).lower())))
         if lent is None:
             continue

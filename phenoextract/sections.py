@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from phenoextract.rules import load_rules
+from phenoextract.text import line_starts
 from phenoextract.types import Section
 
 BODY = "body"
@@ -97,7 +98,7 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
     rules = load_rules("sections")["ends"]
     blanks = [(blank.start(), blank.end()) for blank in _BLANK_LINE.finditer(text)]
     marks: list[tuple[int, int, str]] = []
-    for match in filter(None, (_HEADING.match(text, start) for start in _line_starts(text))):
+    for match in filter(None, (_HEADING.match(text, start) for start in line_starts(text))):
         own_line = match.group("mark")[:1] in ("", "\r", "?")
         kind = _kind(match.group("name"))
         if kind is None and own_line:
@@ -115,14 +116,6 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
             marks.extend(_early_end(text, blanks, kind, match.end(), inline=inline))
     known = {start for start, heading_end, _ in marks if heading_end > start}
     return [mark for mark in marks if mark[1] > mark[0] or mark[0] + 1 not in known]
-
-
-def _line_starts(text: str) -> Iterator[int]:
-    """Give where each line of a text starts; a pattern that is tried there need not be looked for everywhere."""
-    start = 0
-    while start >= 0:
-        yield start
-        start = text.find("\n", start) + 1 or -1
 
 
 def _early_end(

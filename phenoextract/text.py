@@ -156,6 +156,14 @@ def tokenise(text: str) -> Tokens:
     return Tokens(words, starts, ends, bytes(gaps), sentences)
 
 
+def line_starts(text: str) -> Iterator[int]:
+    """Give where each line of a text starts; a pattern that is tried there need not be looked for everywhere."""
+    start = 0
+    while start >= 0:
+        yield start
+        start = text.find("\n", start) + 1 or -1
+
+
 def _join_prefixes(parts: list[str]) -> None:
     """Join a prefix, its hyphen and its word into one word, in a list of gaps and words in turn."""
     joined = False
