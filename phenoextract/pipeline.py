@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -79,38 +79,55 @@ class Extractor:
         """Code one document. Raises DocumentTooLong."""
         if isinstance(document, str):
             document = Document("document", document)
-        return self._code(document, self._tokens(document))
+        return self._code([document])[0]
 
     def _tokens(self, document: Document) -> Tokens:
         if len(document.text) > self.config.max_chars:
             raise DocumentTooLong(document.id)
         return tokenise(document.text)
 
-    def _code(self, document: Document, tokens: Tokens) -> Report:
-        text = document.text
-        sections = find_sections(text)
-        letter = is_letter(text, sections)
+    def _code(self, documents: Sequence[Document]) -> list[Report]:
+        """Code documents stage by stage, so that what a stage needs is near at hand for all of them."""
+        texts = [document.text for document in documents]
+        read = list(map(self._tokens, documents))
+        if self._likeness is not None:  # one call of the encoder for all
+            self._likeness.learn(word for tokens in read for word in tokens.folded)
+        sections = list(map(find_sections, texts))
+        letters = list(map(is_letter, texts, sections))
+        mentions = list(map(self._mentions, texts, read, letters))
+        decided = [
+            decide(text, tokens, parts, found, letter=letter)
+            for text, tokens, parts, found, letter in zip(texts, read, sections, mentions, letters, strict=True)
+        ]
+        annotated = [
+            annotate(text, parts, found, assertions, self.ontology, review_below=self.config.review_below)
+            for text, parts, found, assertions in zip(texts, sections, mentions, decided, strict=True)
+        ]
+        return [
+            Report(document.id, features(document.text, annotations, self.ontology), annotations, self.provenance)
+            for document, annotations in zip(documents, annotated, strict=True)
+        ]
+
+    def _mentions(self, text: str, tokens: Tokens, letter: bool) -> list[Mention]:
         reading = self._recognise.vocabulary.read(tokens)
         measured = find_measurements(text, tokens, reading.marked(Mark.MEASURE), self.ontology)
         mentions = merge(self._recognise(text, reading, letter=letter), measured)
-        if not letter:
-            mentions = merge(mentions, self._normal_findings(text, tokens))
-        assertions = decide(text, tokens, sections, mentions, letter=letter)
-        annotations = annotate(
-            text, sections, mentions, assertions, self.ontology, review_below=self.config.review_below
-        )
-        return Report(document.id, features(text, annotations, self.ontology), annotations, self.provenance)
+        return mentions if letter else merge(mentions, self._normal_findings(text, tokens))
 
     def pipe(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Report]:
-        """Code many documents, in order; the size of batches never changes a result."""
-        remaining = iter(documents)
-        while batch := list(islice(remaining, batch_size)):
-            read: Iterable[Tokens] = map(self._tokens, batch)  # one by one: what was just made is near at hand
-            if self._likeness is not None:  # one call of the encoder for all
-                read = list(read)
-                self._likeness.learn(word for tokens in read for word in tokens.folded)
-            for document, tokens in zip(batch, read, strict=True):
-                yield self._code(document, tokens)
+        """Code many documents, in order; the size of batches never changes a result.
+
+        A batch ends early where its texts together are as long as the longest text may be.
+        """
+        batch: list[Document] = []
+        length = 0
+        for document in documents:
+            batch.append(document)
+            length += len(document.text)
+            if len(batch) == batch_size or length >= self.config.max_chars:
+                yield from self._code(batch)
+                batch, length = [], 0
+        yield from self._code(batch)
 
     def assert_spans(self, document: Document, spans: Sequence[Span]) -> list[Assertion]:
         """Give the assertion of each span that a caller names (NegEx's protocol)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -118,6 +119,22 @@ def test_pipeline_gives_the_same_in_any_batch_and_order(real: Extractor) -> None
     one_by_one = [real(document) for document in documents]
     assert list(real.pipe(documents, batch_size=2)) == one_by_one
     assert list(real.pipe(reversed(documents)))[::-1] == one_by_one
+
+
+def test_pipeline_reads_no_further_than_the_longest_text_may_be() -> None:
+    text = "He has hypotonia and seizures."
+    extractor = Extractor(load_index(), ExtractConfig(max_chars=len(text) + 1))
+    taken = []
+
+    def documents() -> Iterator[Document]:
+        for number in range(5):
+            taken.append(number)
+            yield Document(str(number), text)
+
+    reports = extractor.pipe(documents())
+    assert next(reports).id == "0"
+    assert taken == [0, 1]
+    assert [report.id for report in reports] == ["1", "2", "3", "4"]
 
 
 def test_pipeline_asserts_spans_that_a_caller_names(real: Extractor) -> None:
