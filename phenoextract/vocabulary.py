@@ -27,6 +27,7 @@ from phenoextract.text import Gap, Tokens, fold, normalise, plain_form, tokenise
 _MAX_KNOWN = 200_000
 _ROOM = 1024  # words for which there is room at first
 _MAX_LETTERS = 80
+_MAX_DIGITS = 4  # of a number that is remembered like any word
 _MIN_PART = 3  # letters of either word in two that are written as one
 _NAMES_FUZZY_FROM = 9  # a capitalised word shorter than this may be a surname, not a misspelling
 _NEGATORS = frozenset({"no", "not", "without", "never"})
@@ -219,15 +220,21 @@ def _within(places: list[int], first: int, last: int) -> list[int]:
 class _Known(dict[str, int]):
     """The words met so far, each with its row in `columns`; safe to share between threads, as rows never change."""
 
-    def __init__(self, classify: Callable[[str], Word], marks: Callable[[str, Word], int]) -> None:
+    def __init__(
+        self, classify: Callable[[str], Word], marks: Callable[[str, Word], int], means: Callable[[str], bool]
+    ) -> None:
         self._classify = classify
         self._marks = marks
+        self._means = means
         self._growing = threading.Lock()
         self._used = 0
         keys, small = np.zeros((3, _ROOM), np.uint64), np.zeros((4, _ROOM), np.uint8)
         self.columns = Columns(*keys, *small)
+        self.number = self.add(Word(Kind.UNKNOWN), 0)
 
     def __missing__(self, word: str) -> int:
+        if len(word) > _MAX_DIGITS and word.isdecimal() and not self._means(word):
+            return self.number  # numbers have no end, and need not be remembered
         small = self.get(word.lower()) if word.isascii() and len(word) > 1 else None
         if small is not None and self._is_itself(small):
             self[word] = small
@@ -275,7 +282,7 @@ class Vocabulary:
         self._forget()
 
     def _forget(self) -> None:
-        known = _Known(self.classify, self._marks)
+        known = _Known(self.classify, self._marks, self._means)
         letter = self._content("a", fuzzy=False)
         self._letter_a = known.add(letter, self._marks("a", letter))
         self._known = known
@@ -303,6 +310,10 @@ class Vocabulary:
             for name in names.get(normalise(words[place]), ()):
                 if tuple(map(normalise, words[place : place + len(name)])) == name:
                     yield place, place + len(name) - 1
+
+    def _means(self, number: str) -> bool:
+        """Tell a number that stands in a name, or that some name needs near it."""
+        return fold(number) in self._index.words or fold(number) in self._contexts
 
     def _marks(self, word: str, found: Word) -> int:
         folded = fold(word)
