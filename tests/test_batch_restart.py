@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-PARTS, ROWS = 150, 4
+PARTS, ROWS = 600, 4  # so many that a run does not end before it is stopped
 RUN = [sys.executable, "-c", "from phenoextract.cli import app; app()", "batch"]
 WORDS = ("ptosis", "no cleft palate", "global developmental delay", "seizures", "mother has scoliosis", "well")
 Command = Callable[..., subprocess.Popen[bytes]]
