@@ -320,6 +320,8 @@ def _uncertainty(sentence: Sentence, subject: Subject, first: int, last: int) ->
 
 def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:
     """Find the mark of a query: before the finding ("?scoliosis"), before its list, or right behind it ("VSD?")."""
+    if "?" not in sentence.text:
+        return None
     starts, ends, gaps = sentence.tokens.starts, sentence.tokens.ends, sentence.tokens.gaps
     begin = max(sentence.begin, first - 12)
     nearby = sentence.text[ends[begin - 1] if begin else 0 : starts[first]]

@@ -47,36 +47,42 @@ class CueHit(NamedTuple):
     last: int
 
 
-_Phrase = tuple[tuple[str, ...], list[str]]  # the words of a cue, and its kinds
+class _Phrase(NamedTuple):
+    """A cue as the rules have it: whether it looks back, its words and its kinds."""
+
+    behind: bool
+    words: tuple[str, ...]
+    kinds: list[str]
 
 
 class _Beginning(NamedTuple):
-    """The cues of one direction that begin with a word, with their kinds: by their second word, longest first."""
+    """The cues that begin with a word, by the second word of a text; those that look ahead first, then the longest."""
 
-    behind: bool
     by_second: dict[str, list[_Phrase]]
     alone: list[_Phrase]
 
 
 @lru_cache(maxsize=1)
-def _cue_table() -> dict[str, list[_Beginning]]:
-    """Give the cues by their first word and by whether they look back."""
-    found: dict[tuple[str, bool], dict[tuple[str, ...], list[str]]] = {}
+def _cue_table() -> dict[str, _Beginning]:
+    """Give the cues by their first word."""
+    found: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for group, parts in load_rules("context").items():
         for part, phrases in parts.items():
-            if (group, part) in _NOT_CUES:
-                continue
-            for phrase in phrases:
+            for phrase in phrases if (group, part) not in _NOT_CUES else ():
                 words = tuple(phrase.replace("-", " ").split())
-                found.setdefault((words[0], part == "after"), {}).setdefault(words, []).append(f"{group}.{part}")
-    table: dict[str, list[_Beginning]] = {}
-    for (first, behind), cues in sorted(found.items()):
-        alone: list[_Phrase] = [(words, kinds) for words, kinds in cues.items() if len(words) == 1]
-        longer = sorted(((words, kinds) for words, kinds in cues.items() if len(words) > 1), key=lambda c: -len(c[0]))
-        seconds = {words[1] for words, _ in longer}
-        by_second = {second: [cue for cue in longer if cue[0][1] == second] + alone for second in seconds}
-        table.setdefault(first, []).append(_Beginning(behind, by_second, alone))
+                found.setdefault((part == "after", words), []).append(f"{group}.{part}")
+    cues = sorted((_Phrase(behind, words, kinds) for (behind, words), kinds in found.items()), key=_search_order)
+    table = {cue.words[0]: _Beginning({}, []) for cue in cues}
+    for first, (by_second, alone) in table.items():
+        begun = [cue for cue in cues if cue.words[0] == first]
+        alone += [cue for cue in begun if len(cue.words) == 1]
+        for second in {cue.words[1] for cue in begun if len(cue.words) > 1}:
+            by_second[second] = [cue for cue in begun if cue.words[1:2] in ((), (second,))]
     return table
+
+
+def _search_order(cue: _Phrase) -> tuple[bool, int]:
+    return cue.behind, -len(cue.words)
 
 
 @lru_cache(maxsize=64)
@@ -230,21 +236,18 @@ def read_sentence(text: str, tokens: Tokens, begin: int, end: int, section: Sect
 def _find(words: Sequence[str], begin: int, names: set[int]) -> list[CueHit]:
     table = _cue_table()
     cues: list[CueHit] = []
+    last = len(words) - 1
     free = [0, 0]  # the ends of the last cue that looks ahead, and of the last one that looks back
     for place in compress(range(len(words)), map(table.__contains__, words)):
-        following = words[place + 1] if place + 1 < len(words) else ""
-        for behind, by_second, alone in table[words[place]]:
-            for cue, kinds in by_second.get(following, alone):
-                end = place + len(cue)
-                if end <= free[behind]:
-                    break
-                if len(cue) <= 2 or tuple(words[place:end]) == cue:
-                    inside = begin + place in names
-                    if not inside and begin + end - 1 in names and len(cue) > 1:
-                        continue  # in "no abnormal gait" only "no" is no part of the finding
-                    if not inside or begin + end - 1 not in names:
-                        for kind in kinds:
-                            cues.append(CueHit(kind, begin + place, begin + end - 1))
-                    free[behind] = end
-                    break
+        by_second, alone = table[words[place]]
+        for behind, cue, kinds in by_second.get(words[place + 1], alone) if place < last else alone:
+            end = place + len(cue)
+            if end > free[behind] and (len(cue) <= 2 or tuple(words[place:end]) == cue):
+                inside = begin + place in names
+                if not inside and begin + end - 1 in names and len(cue) > 1:
+                    continue  # in "no abnormal gait" only "no" is no part of the finding
+                if not inside or begin + end - 1 not in names:
+                    for kind in kinds:
+                        cues.append(CueHit(kind, begin + place, begin + end - 1))
+                free[behind] = end
     return cues

@@ -74,8 +74,11 @@ class Namer:
         `found` are positions in the index's names. Not `whole` are those that the words of content make alone.
         """
         words = reading.tokens.words
-        content = [place for first, last in pieces for place in reading.content(first, last)]
-        first = pieces[0][0]
+        first, last = pieces[0]
+        if len(pieces) == 1:
+            content = [first] if first == last else reading.content(first, last)
+        else:
+            content = [place for piece in pieces for place in reading.content(*piece)]
         if len(content) == 1 and first and fold(words[first - 1]) in _TITLES:
             return None
         far: tuple[int, ...] = ()

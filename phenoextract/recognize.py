@@ -144,8 +144,12 @@ class Recognizer:
             if self._nested or taken.isdisjoint(places):
                 kept.append(hit)
                 taken.update(places)
-        whole = {(hit.pieces[0], hit.candidates[0].hpo_id) for hit in kept if len(hit.pieces) == 1 and hit.candidates}
-        return sorted((hit for hit in kept if not _repeats(hit, whole)), key=lambda h: h.pieces[0][0])
+        if split:
+            whole = {
+                (hit.pieces[0], hit.candidates[0].hpo_id) for hit in kept if len(hit.pieces) == 1 and not hit.diagnosis
+            }
+            kept = [hit for hit in kept if not _repeats(hit, whole)]
+        return sorted(kept, key=lambda h: h.pieces[0][0])
 
     def _mention(self, tokens: Tokens, hit: Hit) -> Mention:
         spans = tuple([Span(tokens.starts[first], tokens.ends[last]) for first, last in hit.pieces])

@@ -14,6 +14,7 @@ from phenoextract.types import Cue
 
 PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
 SELF = frozenset({"patient", "proband", "you", "i", "himself", "herself"})
+_OF_KIN = ("kin.words", "kin.children")
 _LOOK_BACK = 6  # sentences in which a pronoun's relative may have been named
 _INTRODUCTION = 800  # characters in which a letter says who it is about
 _CLAUSE_REACH = 150  # words back to the subject of a clause
@@ -50,17 +51,23 @@ class Subject:
     """
 
     letter: bool
-    relatives: bool
     speaks_to: bool
     to_parents: bool
-    beginning: str = field(repr=False)
+    lowered: str = field(repr=False)
+
+    @cached_property
+    def relatives(self) -> bool:
+        """Whether relatives are told apart: not in prose about families or cohorts, where they are the subjects."""
+        if self.letter or not any(word in self.lowered for word in _MANY):  # in a third of the time of the pattern
+            return True
+        return _MANY_PEOPLE.search(self.lowered) is None
 
     @cached_property
     def gender(self) -> str | None:
         """The patient's, where the text's beginning speaks clearly of him or of her; "you" in a letter that does."""
         if self.speaks_to:
             return "you"
-        words = _WORD.findall(self.beginning) if self.relatives else []
+        words = _WORD.findall(self.lowered[:_INTRODUCTION]) if self.relatives else []
         male, female = sum(map(_MALE.__contains__, words)), sum(map(_FEMALE.__contains__, words))
         if male == female:
             return None
@@ -68,13 +75,12 @@ class Subject:
 
 
 def find_subject(text: str, *, letter: bool) -> Subject:
-    """Tell whom a text is about; prose about families or cohorts has relatives for its subjects."""
+    """Tell whom a text is about."""
     lowered = text.lower()  # plain searches in it are much faster than patterns that ignore case
-    relatives = letter or not any(word in lowered for word in _MANY) or _MANY_PEOPLE.search(lowered) is None
     beginning = lowered[:_INTRODUCTION]
     to_parents = letter and ("parent" in beginning or "dear m" in beginning) and bool(_TO_PARENTS.search(beginning))
     speaks_to = letter and not to_parents and lowered.count("you") >= _OFTEN and len(_YOU.findall(lowered)) >= _OFTEN
-    return Subject(letter, relatives, speaks_to, to_parents, beginning)
+    return Subject(letter, speaks_to, to_parents, lowered)
 
 
 def carried_relative(sentence: Sentence, number: int, subject: Subject) -> Cue | None:
@@ -83,7 +89,7 @@ def carried_relative(sentence: Sentence, number: int, subject: Subject) -> Cue |
     Only a pronoun that cannot mean the patient is followed, and only within the paragraph.
     """
     gender = PRONOUN.get(sentence.words[0]) if sentence.words else None
-    if not subject.relatives or gender is None or subject.gender is None or gender == subject.gender:
+    if gender is None or not subject.relatives or subject.gender is None or gender == subject.gender:
         return None
     tokens = sentence.tokens
     for back in range(number - 1, max(-1, number - _LOOK_BACK), -1):
@@ -98,13 +104,13 @@ def carried_relative(sentence: Sentence, number: int, subject: Subject) -> Cue |
 
 def find_relative(sentence: Sentence, subject: Subject, carried: Cue | None, first: int, last: int) -> Cue | None:
     """Find the relative that a finding belongs to: the subject before it, or "in his mother" behind it."""
-    if not subject.relatives:
+    if (carried is None and sentence.kinds.isdisjoint(_OF_KIN)) or not subject.relatives:
         return None
     owner = sentence.word(first - 1) if first > sentence.begin else ""
     if owner in ("his", "her") and carried is None and PRONOUN[owner] == subject.gender:
         return None  # "Mum showed me a video of his seizures"
     followed = False
-    for hit in sentence.before(("kin.words", "kin.children", "kin.patient"), first, _CLAUSE_REACH):
+    for hit in sentence.before((*_OF_KIN, "kin.patient"), first, _CLAUSE_REACH):
         if hit.kind == "kin.patient":
             if _means_kin(sentence, hit, subject):
                 followed = True
@@ -202,7 +208,7 @@ def _means_kin(sentence: Sentence, pronoun: CueHit, subject: Subject) -> bool:
     goes_on = sentence.tokens.gaps[pronoun.first] == Gap.HARD  # "his brother died; he had ..."
     if gender is None or subject.gender is None or (gender == subject.gender and not goes_on):
         return False
-    for hit in sentence.before(("kin.words", "kin.children"), pronoun.first, _CLAUSE_REACH):
+    for hit in sentence.before(_OF_KIN, pronoun.first, _CLAUSE_REACH):
         return _gender_of_kin().get(sentence.word(hit.last)) == gender
     return False
 

@@ -10,6 +10,7 @@ from phenoextract.ontology import Ontology
 from phenoextract.sections import section_at
 from phenoextract.types import Annotation, Assertion, Candidate, Feature, Mention, NotCoded, Scope, Section, Status
 
+_OPPOSITE = {Status.PRESENT: Status.ABSENT, Status.ABSENT: Status.PRESENT}
 _BEFORE = 14  # characters before a mention in which its severity may stand
 
 
@@ -125,8 +126,7 @@ def features(text: str, annotations: Sequence[Annotation], ontology: Ontology) -
     for (hpo_id, status), positions in evidence.items():
         said = [annotations[position] for position in positions]
         best = best_evidence(said)
-        opposite = {Status.PRESENT: Status.ABSENT, Status.ABSENT: Status.PRESENT}.get(status)
-        contradicted = opposite is not None and (hpo_id, opposite) in evidence
+        contradicted = status in _OPPOSITE and (hpo_id, _OPPOSITE[status]) in evidence
         found.append(
             Feature(
                 hpo_id=hpo_id,

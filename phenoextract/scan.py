@@ -13,6 +13,7 @@ from phenoextract.naming import Hit, Namer, Piece, Sieve
 from phenoextract.text import Gap
 from phenoextract.vocabulary import BREAKS, Kind, Mark, Reading, gap_of, kind_of
 
+_PLAIN = Manner()
 _MAX_SOFT = 2  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
 # By shape: the words that count for names, and those before which every name ends (an unknown one, one behind a break).
@@ -121,7 +122,7 @@ class Scanner:
         """Rank names found in contiguous words by what stands between the words."""
         first, last = piece
         if first == last:
-            return self._namer(reading, (piece,), names, Manner(), whole=True)
+            return self._namer(reading, (piece,), names, _PLAIN, whole=True)
         gaps, shape = reading.tokens.gaps, reading.shape
         soft = gaps.count(Gap.SOFT, first + 1, last + 1)
         if soft > _MAX_SOFT:

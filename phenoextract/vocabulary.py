@@ -164,7 +164,7 @@ class Reading:
         return self.columns.strict[self.rows].nonzero()[0].tolist()  # type: ignore[no-any-return]
 
     @cached_property
-    def _of_content(self) -> list[int]:
+    def of_content(self) -> list[int]:
         """The words of content."""
         return self.columns.core[self.rows].nonzero()[0].tolist()  # type: ignore[no-any-return]
 
@@ -173,12 +173,17 @@ class Reading:
         """The words that some name needs near it."""
         return self.marked(Mark.CONTEXT)
 
+    @cached_property
+    def _context(self) -> Sequence[str]:
+        """These words, folded."""
+        return [fold(self.tokens.words[place]) for place in self._of_context]
+
     def around(self, number: int, reach: int) -> frozenset[str]:
         """Give the folded words of context in a sentence, and in some sentences before and behind it."""
         sentences = self.tokens.sentences
-        begin = sentences[max(0, number - reach)][0]
-        end = sentences[min(len(sentences) - 1, number + reach)][1]
-        return frozenset([fold(self.tokens.words[place]) for place in _within(self._of_context, begin, end - 1)])
+        begin = bisect_left(self._of_context, sentences[max(0, number - reach)][0])
+        end = bisect_left(self._of_context, sentences[min(len(sentences) - 1, number + reach)][1], begin)
+        return frozenset(self._context[begin:end])
 
     def kind(self, place: int) -> int:
         """Give the kind of a word."""
@@ -197,7 +202,7 @@ class Reading:
 
     def core_places(self, first: int, last: int) -> list[int]:
         """Give the words of content from one to another."""
-        return _within(self._of_content, first, last)
+        return _within(self.of_content, first, last)
 
     def core_sum(self, first: int, last: int) -> int:
         """Give the key of content of the words from one to another."""
