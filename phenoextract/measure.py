@@ -1,4 +1,4 @@
-"""Growth measurements, centiles, milestones and other numbers as findings, by rules/measurements.toml.
+"""Growth measurements, centiles, milestones, results and other numbers as findings, by rules/measurements.toml.
 
 A measure's name is looked up among the words of the text; from there its number is read piece by piece, over
 filler words only, so that a number never attaches to a name across anything that might be a measure of its own.
@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from phenoextract.laboratory import read_result
 from phenoextract.ontology import Ontology
 from phenoextract.rules import load_rules
 from phenoextract.text import Tokens
@@ -28,6 +29,9 @@ _MAX_COLUMNS = 12  # of a table
 _LETTER = 5000  # code points around a name that belong to the same letter
 _MAX_NAMES = 4  # names that can share a value: "height, weight and OFC on the 0.4th"
 _GROWTH = frozenset(("centile", "sds"))
+_RANGE_TOLD = "range"  # the scale of results: how far outside the range that the text gives, as a share of it
+_JUST = 0.1  # so far outside is borderline
+_AT_ALL = math.ulp(0.0)
 
 
 class _Value(NamedTuple):
@@ -79,6 +83,7 @@ class _Measure:
     bands: tuple[_Band, ...]
     scales: frozenset[str]
     units: frozenset[str]
+    filler: frozenset[str]
     at_birth: str | None
     reading: bool
 
@@ -93,13 +98,12 @@ class _Name(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """rules/measurements.toml, ready to look up: `names` by the first word as written."""
+    """The rules of measurements and laboratory, ready to look up: `names` by the first word as written."""
 
     measures: dict[str, _Measure]
     names: dict[str, re.Pattern[str]]
     meaning: dict[str, str]  # key of a name -> measure
     not_after: frozenset[str]
-    filler: frozenset[str]
     numbers: dict[str, float]
     gestation: dict[str, Any]
     bare: dict[str, Any]
@@ -112,8 +116,13 @@ _BARE_NUMBER = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d+)? ?$")
 
 @lru_cache(maxsize=1)
 def _rules() -> _Rules:
-    data = load_rules("measurements")
-    words = {word: name for name, measure in data["measure"].items() for word in measure["words"]}
+    data, laboratory = load_rules("measurements"), load_rules("laboratory")
+    filler = frozenset(data["filler"]["words"])
+    measures = {name: _measure(measure, filler) for name, measure in data["measure"].items()}
+    filler |= frozenset(laboratory["filler"])
+    measures |= {name: _analyte(name, analyte, filler) for name, analyte in laboratory["analytes"].items()}
+    described = data["measure"] | laboratory["analytes"]
+    words = {word: name for name, measure in described.items() for word in measure["words"]}
     words |= dict.fromkeys(data["gestation"]["words"], _GESTATION) | dict.fromkeys(_UNITS, _BARE)
     by_first: dict[str, list[str]] = {}
     for word in words:
@@ -122,11 +131,10 @@ def _rules() -> _Rules:
         for written in {first} if cased else {first, first.lower(), first.capitalize(), first.upper()}:
             by_first.setdefault(written, []).append(_key(word))
     return _Rules(
-        measures={name: _measure(measure) for name, measure in data["measure"].items()},
+        measures=measures,
         names={first: _name_pattern(words) for first, words in by_first.items()},
         meaning={_key(word): name for word, name in words.items()},
-        not_after=frozenset(data["not_after"]["words"]),
-        filler=frozenset(data["filler"]["words"]),
+        not_after=frozenset((*data["not_after"]["words"], *laboratory["not_after"])),
         numbers={word: float(number) for word, number in data["numbers"].items()},
         gestation=data["gestation"],
         bare=data["bare"],
@@ -147,7 +155,19 @@ def _any_of(phrases: Iterable[str]) -> str:
     return "|".join(sorted(phrases, key=len, reverse=True)).replace(" ", r"[\s-]{1,2}")
 
 
-def _measure(data: dict[str, Any]) -> _Measure:
+def _analyte(name: str, data: dict[str, Any], filler: frozenset[str]) -> _Measure:
+    """Give what the laboratory measures; its results are high or low by the range that the text itself gives."""
+    bands = []
+    if "high" in data:
+        rule = f"{name} above the range given"
+        bands.append(_Band(of=_RANGE_TOLD, hpo=data["high"], rule=rule, above=(_JUST, _AT_ALL)))
+    if "low" in data:
+        rule = f"{name} below the range given"
+        bands.append(_Band(of=_RANGE_TOLD, hpo=data["low"], rule=rule, below=(-_JUST, -_AT_ALL)))
+    return _Measure(tuple(bands), frozenset((_RANGE_TOLD,)), frozenset(), filler, at_birth=None, reading=False)
+
+
+def _measure(data: dict[str, Any], filler: frozenset[str]) -> _Measure:
     bands = tuple(
         _Band(
             of=band["of"],
@@ -166,6 +186,7 @@ def _measure(data: dict[str, Any]) -> _Measure:
         bands=bands,
         scales=frozenset(band.of for band in bands),
         units=frozenset(data.get("units", ())),
+        filler=filler,
         at_birth=data.get("at_birth"),
         reading=data.get("reading", False),
     )
@@ -179,10 +200,10 @@ def first_words() -> frozenset[str]:
 def find_measurements(text: str, tokens: Tokens, places: Iterable[int], ontology: Ontology) -> list[Mention]:
     """Give the mentions that a text states as numbers, in order; a measure's name may begin at one of `places`.
 
-    A centile or SDS in the normal range gives a mention without candidates that says so; other numbers that
+    A centile, SDS or result in the normal range gives a mention without candidates that says so; other numbers that
     meet no rule give none. A span runs from the measure's name through its value; it is in two pieces where
     names share a value or the name heads a table's column. Offsets are code points of `text`.
-    Source: rules/measurements.toml.
+    Source: rules/measurements.toml and rules/laboratory.toml.
     """
     names = _find_names(text, tokens, places)
     found: list[Mention] = []
@@ -265,7 +286,8 @@ def _joined(text: str, names: Sequence[_Name], place: int) -> list[_Name]:
     for before, name in pairwise(names[place - 1 : place + _MAX_NAMES]):
         if name.measure in (_GESTATION, _OTHER) or not _JOIN.fullmatch(text, before.end, name.start):
             break
-        if _rules().measures[name.measure].scales.isdisjoint(_rules().measures[before.measure].scales):
+        scales = _rules().measures[name.measure].scales
+        if scales.isdisjoint(_rules().measures[before.measure].scales) or _RANGE_TOLD in scales:
             break
         joined.append(name)
     return joined
@@ -282,7 +304,7 @@ _CLAUSE_END = re.compile(
 )
 
 
-_OPENERS = ("between", "the", "p", "z", "sd", "sds", "standard", "centile", "centiles", "percentile", "percentiles")
+_OPENERS = ("between", "twice", "double", "the", "p", "z", "sd", "sds", "standard", "centile", "centiles", "percentile", "percentiles")
 
 
 class _Patterns(NamedTuple):
@@ -452,6 +474,8 @@ def _value(text: str, pos: int, measure: _Measure, *, after_from: bool = False) 
         return value
     if "months" in measure.scales and (value := _age(text, pos)):
         return value
+    if _RANGE_TOLD in measure.scales and (result := read_result(text, pos)):
+        return _Value(_RANGE_TOLD, result.outside, result.outside, pos, result.end)
     return _reading(text, pos, measure) if "value" in measure.scales else None
 
 
@@ -494,7 +518,7 @@ def _values_after(text: str, name: _Name, shared: Sequence[_Name]) -> list[list[
                 groups.append([value])
             pos, word = value.end, ""
             continue
-        if step is not None and word not in _rules().filler:
+        if step is not None and word not in measure.filler:
             break
         step = step or _RAW.match(text, pos) or _MARK.match(text, pos)
         if step is not None and not word and groups and len(shared) == 1 and step.group()[-1].isalpha():
@@ -631,7 +655,7 @@ def _finding(
         candidate = Candidate(band.hpo, ontology.label(band.hpo), score, Method.MEASUREMENT, band.rule)
         yield Mention(tuple(spans), (candidate,), review, status=status)
         return
-    if value.scale in _GROWTH:
+    if value.scale in _GROWTH or (value.scale == _RANGE_TOLD and value.low == 0):
         yield Mention(tuple(spans), (), not_coded=NotCoded.NORMAL)
 
 

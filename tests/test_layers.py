@@ -13,7 +13,7 @@ LIBRARY = ROOT / "phenoextract"
 # Each layer may import those to its left, and its own neighbours where named in NEIGHBOURS.
 LAYERS = [
     {"types", "errors", "rules", "purpose"},
-    {"text", "ontology", "reasons"},
+    {"text", "ontology", "reasons", "laboratory"},
     {"index", "encoder", "digits", "measure", "sections", "cues", "spelling", "release_diff", "confidence"},
     {"analogy", "relatives", "likeness", "vocabulary"},
     {"build", "link", "term_search", "normal_findings", "assertion", "report"},

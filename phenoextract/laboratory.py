@@ -1,0 +1,146 @@
+"""Results of the laboratory, read against the range that stands beside them, by rules/laboratory.toml."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from phenoextract.rules import load_rules
+
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.·]\d+)?)"
+_NO_UNIT = r"(?!(?:days?|weeks?|months?|years?|yrs?|hours?|hrs?|tablets?)\b)"
+_POWER = r"(?:[×x*]\s?10\s?\^?[\d⁰¹²³⁹]{0,2}\s?)?"
+# units such as IU/l, × 10^9/L, mg / dl and %
+_UNIT = rf"(?:{_NO_UNIT}{_POWER}(?:%|[A-Za-zµμ°][\w.%µμ°^²³·*-]{{0,15}})?(?:\s?/\s?[\w.^²³]{{1,12}}){{0,2}})"
+_DASH = r"[-–—−]"
+_SPREAD = 2  # standard deviations from the mean that are normal
+_YEARS = range(1900, 2101)
+_TIMES = {
+    "twice": 2.0,
+    "double": 2.0,
+    "two": 2.0,
+    "three": 3.0,
+    "four": 4.0,
+    "five": 5.0,
+    "six": 6.0,
+    "eight": 8.0,
+    "ten": 10.0,
+}
+
+
+class Result(NamedTuple):
+    """A result against its range, which ends, as a mark does, at `end`.
+
+    `outside` is how far outside the range it lies, as a share of the range's width or of the limit, whichever is more:
+    positive above, negative below, 0 inside, 1 or -1 where the text does not tell how far.
+    """
+
+    outside: float
+    end: int
+
+
+class _Patterns(NamedTuple):
+    """What a result looks like, and what may stand behind it to tell its side."""
+
+    result: re.Pattern[str]
+    limits: re.Pattern[str]
+    mark: re.Pattern[str]
+    times: re.Pattern[str]
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> _Patterns:
+    rules = load_rules("laboratory")
+    word = rf"(?:(?:{_any_of(rules['range'])})(?![A-Za-z])[\s:=,.]{{0,3}})"
+    limits = (
+        rf"(?P<low>{_NUMBER})\s?{_UNIT}\s?(?:{_DASH}|to\b|and\b)\s?(?P<high>{_NUMBER})"
+        rf"|(?P<mean>{_NUMBER})\s?±\s?(?P<sd>{_NUMBER})"
+        rf"|(?:(?P<ceiling>upper\s(?:limit|normal)(?:\sof\snormal)?(?:\sis)?|uln)[:=]?|[<≤]\s?=?|less\sthan|under|below|up\s?to|to)"
+        rf"\s?(?P<top>{_NUMBER})"
+        rf"|(?:[>≥]\s?=?|greater\sthan|more\sthan|over|above)\s?(?P<bottom>{_NUMBER})"
+    )
+    before = r"(?:(?P<open>[(\[])\s?|(?P<comma>[,;]\s)|\s{2,12}|\t)"  # in brackets, behind a comma, in a column
+    behind = rf"\s?{_UNIT}(?:\s(?:for|in)(?:\s[A-Za-z]{{2,12}}){{1,3}})?\s?"
+    end = r"(?(open)[)\]]|(?(comma)(?=[\s),.;\]]|$)|(?=[ \t]*(?:\r?$|\*|[HL]\b))))"
+    return _Patterns(
+        result=re.compile(rf"(?P<sign>[<>≤≥])?=?\s?(?P<value>{_NUMBER})(?![\d.,]*\d)", re.I),
+        limits=re.compile(
+            rf"[ \t\u00a0\u2009]{{0,8}}{_UNIT}\s{{0,2}}{before}(?P<said>{word}{{0,8}})(?:{limits}){behind}{end}",
+            re.I | re.M,
+        ),
+        mark=re.compile(
+            rf"\s?{_UNIT}\s?(?:(?P<up>↑+|[(\[]\s?(?:{_any_of(rules['marked_high'])}|↑+)\s?[)\]])"
+            rf"|(?P<down>↓+|[(\[]\s?(?:{_any_of(rules['marked_low'])}|↓+)\s?[)\]]))",
+            re.I,
+        ),
+        times=re.compile(
+            rf"(?P<times>{_NUMBER}|{_any_of(_TIMES)})\s?-?(?:x|×|times|fold)?\s?(?:(?:above|over|of|the)\s){{0,3}}"
+            r"(?:upper\s(?:limits?|end|range)\sof\s(?:the\s)?(?:normal|reference)(?:\srange)?|ULN\b|normal\b)",
+            re.I,
+        ),
+    )
+
+
+def read_result(text: str, pos: int) -> Result | None:
+    """Read a result and how far it lies outside its range, from a position in a text; None without a range or mark.
+
+    The range is printed behind it ("2,340 U/l (normal < 200)", "12 mU/L (0.3-5.5)", "0.47 (mean 0.3 ± 0.1)" takes two
+    standard deviations), or the laboratory's mark is ("2340 (H)"); "five times the upper limit of normal" is above.
+    """
+    times = _patterns().times.match(text, pos)
+    if times is not None:
+        fold = _TIMES.get(times["times"].lower()) or _number(times["times"])
+        return Result(1, times.end()) if fold > 1 else None
+    result = _patterns().result.match(text, pos)
+    if result is None:
+        return None
+    mark = _patterns().mark.match(text, result.end())
+    if mark is not None:
+        return Result(1 if mark["up"] else -1, mark.end())
+    limits = _patterns().limits.match(text, result.end())
+    if limits is None:
+        return None
+    low, high = _limits(limits)
+    if low > high or not (limits["said"] or limits["ceiling"] or _may_be_bare(limits)):
+        return None
+    outside = _outside(_number(result["value"]), result["sign"] or "", low, high)
+    return None if outside is None else Result(outside, limits.end())
+
+
+def _number(written: str) -> float:
+    return float(written.replace(",", "").replace("·", "."))
+
+
+def _limits(match: re.Match[str]) -> tuple[float, float]:
+    """Give the lowest and highest normal result."""
+    if match["mean"]:
+        mean, spread = _number(match["mean"]), _SPREAD * _number(match["sd"])
+        return mean - spread, mean + spread
+    low, high = match["low"] or match["bottom"], match["high"] or match["top"]
+    return _number(low) if low else -math.inf, _number(high) if high else math.inf
+
+
+def _may_be_bare(match: re.Match[str]) -> bool:
+    """Tell a range without a word for it, "(0.3-5.5)" or a column of its own, from years and from a list."""
+    years = match["low"] and match["high"] and {int(_number(match["low"])), int(_number(match["high"]))} <= set(_YEARS)
+    return not (match["comma"] or match["mean"] or years)
+
+
+def _outside(value: float, sign: str, low: float, high: float) -> float | None:
+    """Give how far a value lies outside its range; None where "<5" or ">5" does not tell whether it does."""
+    if sign in ("<", "≤"):
+        return -1 if value <= low else 0 if value <= high and low <= 0 else None
+    if sign in (">", "≥"):
+        return 1 if value >= high else None
+    beyond, limit = (value - high, high) if value > high else (value - low, low)
+    if low <= value <= high:
+        return 0
+    widths = [width for width in (high - low, abs(limit)) if width and math.isfinite(width)]
+    return math.copysign(max((abs(beyond) / width for width in widths), default=1), beyond)
