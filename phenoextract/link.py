@@ -144,11 +144,12 @@ def _safe_variant(own: str, written: str) -> bool:
     """Tell whether a single word derived from a name still names the finding.
 
     "Ataxic" does for "ataxia"; the thing itself ("neutrophil" for "neutrophilia") and a verb ("aspirated" for
-    "aspiration") do not.
+    "aspiration") do not. Where the name has the same ending, as "dolichocephaly" has that of "dolicocephaly", it tells
+    nothing.
     """
     if min(len(own), len(written)) < _MIN_VARIANT or own.startswith(written) or own.endswith("ness"):
         return False
-    return not written.endswith(("ly", "ed", "ing", "ate"))
+    return not any(written.endswith(end) and not own.endswith(end) for end in ("ly", "ed", "ing", "ate"))
 
 
 def _same_order(own: Sequence[str], roots: Sequence[str]) -> bool:

@@ -243,8 +243,9 @@ _SPELLINGS = (
     (re.compile(r"sulph"), "sulf"),
     (re.compile(r"grey"), "gray"),
     (re.compile(r"leuc(?=o)"), "leuk"),
+    (re.compile(r"lachrym"), "lacrim"),
 )
-_RESPELT = re.compile("is|ys|our|ae|oe|rrhoea|[bt]re|sulph|grey|leuc")  # every word that one of these changes
+_RESPELT = re.compile("is|ys|our|ae|oe|rrhoea|[bt]re|sulph|grey|leuc|lachrym")  # every word that one of these changes
 _SUFFIXES = (
     ("plastic", "plas"), ("plasia", "plas"), ("plasic", "plas"), ("plasty", "plasty"),
     ("trophied", "troph"), ("trophic", "troph"), ("trophy", "troph"),
@@ -325,6 +326,6 @@ def _singular(word: str) -> str:
         return word[:-2]
     if word.endswith("ae") and len(word) > 5:
         return word[:-1]
-    if word.endswith("s") and not word.endswith(("ss", "us", "is", "ses", "ous")):
+    if word.endswith("s") and not word.endswith(("ss", "us", "is", "ous")):
         return word[:-1]
     return word
