@@ -71,8 +71,13 @@ _QUERIED = re.compile(r" ?\(?(\?)\??\)?(?=[\s,;).]|$)")
 
 
 def is_letter(text: str, sections: Sequence[Section]) -> bool:
-    """Tell a letter or note about one person from prose about a disease, by its headings and address."""
+    """Tell a letter or note about one person from prose about a disease, by its headings and address.
+
+    An article, which has two headings of articles or more, is prose.
+    """
     kinds = [section.kind for section in sections if section.heading_end > section.start]
+    if kinds.count("article") > 1:
+        return False
     return len(kinds) > 1 or "administrative" in kinds or "closing" in kinds or text.lstrip()[:5].lower() == "dear "
 
 
