@@ -81,8 +81,8 @@ def _patterns() -> _Patterns:
             re.I,
         ),
         times=re.compile(
-            rf"(?P<times>{_NUMBER}|{_any_of(_TIMES)})\s?-?(?:x|×|times|fold)?\s?(?:(?:above|over|of|the)\s){{0,3}}"
-            r"(?:upper\s(?:limits?|end|range)\sof\s(?:the\s)?(?:normal|reference)(?:\srange)?|ULN\b|normal\b)",
+            rf"(?P<times>{_NUMBER}|{_any_of(_TIMES)})\s?-?(?:x|×|times|fold)?\s?(?:(?:(?:higher|greater|more)\sthan|above|over|of|the)\s){{0,3}}"
+            r"(?:upper\s(?:limits?|end|range)\sof\s(?:the\s)?(?:normal|reference)(?:\srange)?|ULN\b|normal\b(?:\s(?:value|range|level|limit)\b)?)",
             re.I,
         ),
     )

@@ -144,3 +144,10 @@ def test_a_file_is_read_as_lines_and_blocks_under_headings() -> None:
     assert (line.heading, line.text, line.spans) == ("Plain", "Has ptosis.", ((Span(4, 10), "present"),))
     assert (block.line, block.heading, block.text) == (5, "Letters", "Plan:\nTics\n")
     assert block.spans == ((Span(6, 10), "absent"),)
+
+
+def test_assertion_takes_an_article_for_prose_and_a_letter_with_one_such_heading_for_a_letter() -> None:
+    article = "Introduction\nThe syndrome is rare.\n\nCase presentation\nShe had ptosis.\n\nDiscussion\nIt is new.\n"
+    letter = "Introduction\nI met this boy.\n\nExamination\nHe has ptosis.\n\nPlan\nWe will test.\n"
+    assert not is_letter(article, find_sections(article))
+    assert is_letter(letter, find_sections(letter))

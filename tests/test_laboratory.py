@@ -58,6 +58,7 @@ LINES = [
     ("TSH 12.3 mU/L (H), free T4 7 pmol/L [L]", ["high thyroid stimulating hormone", "low free T4"]),
     ("ferritin 5 ug/L ↓", ["low ferritin"]),
     ("CK was five times the upper limit of normal", ["high creatine kinase"]),
+    ("creatine kinase level was 2-fold higher than the normal value", ["high creatine kinase"]),
     ("LDH 3x ULN, CRP twice normal", ["high lactate dehydrogenase", "high C-reactive protein"]),
     # on the border: the next sample may well be normal
     ("calcium 2.58 mmol/l (2.10–2.55)", ["?high calcium"]),
