@@ -304,7 +304,7 @@ _CLAUSE_END = re.compile(
 )
 
 
-_OPENERS = ("between", "twice", "double", "the", "p", "z", "sd", "sds", "standard", "centile", "centiles", "percentile", "percentiles")
+_OPENERS = "between twice double the p z sd sds standard centile centiles percentile percentiles".split()
 
 
 class _Patterns(NamedTuple):
