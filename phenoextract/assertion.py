@@ -29,7 +29,7 @@ from phenoextract.types import Assertion, Cue, Mention, NotCoded, Section, Span,
 
 _SHORT_REACH = 4  # words that cues can reach which mostly deny something else, such as a bare "not"
 _SHORT_MEMBER = 2  # words of a list member that is a bare name
-_LONG_MEMBER = 8  # words beyond which a list member is a clause of its own
+_LONG_MEMBER = 8  # words, those of findings aside, beyond which a list member is a clause of its own
 
 _PRESENT = Assertion(Status.PRESENT)
 _UNQUALIFIED = (Status.PRESENT, Status.ABSENT)  # what a mention's own status overrules
@@ -249,7 +249,7 @@ def _list_holds(sentence: Sentence, cue: int, first: int) -> bool:
     if not breaks:
         return True
     edges = [cue + 1, *breaks]
-    if any(end - begin > _LONG_MEMBER for begin, end in pairwise([*edges, first])):
+    if any(len(set(range(begin, end)) - sentence.names) > _LONG_MEMBER for begin, end in pairwise([*edges, first])):
         return False
     if any(word in _ASSERTING or word[0].isdigit() for word in sentence.between(breaks[0], first)):
         return False

@@ -207,6 +207,8 @@ class Sentence(NamedTuple):
             return False
         gaps = self.tokens.gaps
         for place in range(start + 1, end + 1):
+            if gaps[place] == Gap.LABEL and {place - 1, place} <= self.names:
+                continue  # inside a name: "EEG: generalised slow activity"
             if gaps[place] in (Gap.HARD, Gap.LABEL) or (gaps[place] == Gap.SOFT and self._leaves_bracket(start, place)):
                 return True
         return not lists and any(gaps[place] == Gap.SOFT for place in range(start + 1, end + 1))
