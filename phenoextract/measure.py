@@ -647,7 +647,7 @@ def _finding(
             continue
         review = band.review
         if status is Status.UNCERTAIN:
-            review = review or "borderline: on the line"
+            review = review or f"borderline: {'just outside the range' if band.of == _RANGE_TOLD else 'on the line'}"
         if band.uncertain_unless is not None:
             around = text[max(0, name.start - _LETTER) : name.start + _LETTER].lower()
             status = status if band.uncertain_unless in around else Status.UNCERTAIN

@@ -95,7 +95,7 @@ def test_laboratory_evidence_runs_from_the_name_through_the_range() -> None:
 
 def test_laboratory_borderline_result_asks_for_a_person() -> None:
     (found,) = results("calcium 2.58 mmol/l (2.10–2.55)")
-    assert found.review == "borderline: on the line"
+    assert found.review == "borderline: just outside the range"
 
 
 @pytest.mark.parametrize(
