@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -192,9 +192,16 @@ def _measure(data: dict[str, Any], filler: frozenset[str]) -> _Measure:
     )
 
 
-def first_words() -> frozenset[str]:
-    """Give the words, in small letters, with which the name of a measure may begin."""
-    return frozenset(map(str.lower, _rules().names))
+def first_words(of: Collection[str] | None = None) -> frozenset[str]:
+    """Give the words, in small letters, with which the name of a measure may begin; `of` some terms, if given."""
+    rules = _rules()
+    if of is None:
+        return frozenset(map(str.lower, rules.names))
+    giving = {name for name, measure in rules.measures.items() if any(band.hpo in of for band in measure.bands)}
+    giving |= {name for name, measure in rules.measures.items() if measure.at_birth in giving}
+    giving |= {_BARE for measure in rules.bare.values() if measure in giving}
+    giving |= {_GESTATION} if rules.gestation["hpo"] in of else set()
+    return frozenset(re.split(r"[ -]", key)[0].lower() for key, measure in rules.meaning.items() if measure in giving)
 
 
 def find_measurements(text: str, tokens: Tokens, places: Iterable[int], ontology: Ontology) -> list[Mention]:

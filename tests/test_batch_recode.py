@@ -45,6 +45,7 @@ FILLERS = [
     "and",
     ",",
     ".",
+    "OFC <0.4th",
     "MOUTH:",
     "normal",
     "2-3",

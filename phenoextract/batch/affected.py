@@ -27,6 +27,7 @@ from phenoextract.digits import NUMBERS
 from phenoextract.encoder import Encoder
 from phenoextract.index import Index, Name, content_words, word_classes, word_hash
 from phenoextract.likeness import COMMON, TABLE, Likeness
+from phenoextract.measure import first_words
 from phenoextract.paraphrase import LEAST_LIKENESS, MAX_PHRASE, MAX_PIECE
 from phenoextract.recognize import Recognizer
 from phenoextract.rules import load_rules
@@ -112,8 +113,7 @@ def _affects(old: _Side, new: _Side) -> Callable[[str], bool]:
     moved = {hpo_id for hpo_id in _rule_terms() if _term(old.index, hpo_id) != _term(new.index, hpo_id)}
     findings = load_rules("normal_findings")
     phrases = {name: hpo_id for part in ("parts", "statements") for name, hpo_id in findings[part].items()}
-    if moved - {*phrases.values()}:
-        return lambda _text: True
+    measured = first_words(moved)
     differing = _differing(old.index, new.index) | {name for name, hpo_id in phrases.items() if hpo_id in moved}
     required = {words for name in differing for words in _required(name)}
     uses = Counter(word for words in required for word in words)
@@ -151,6 +151,8 @@ def _affects(old: _Side, new: _Side) -> Callable[[str], bool]:
 
     def judge(text: str) -> bool:
         tokens = tokenise(text)
+        if not measured.isdisjoint(tokens.folded):
+            return True
         senses = [found for word in tokens.words if (found := sense(word)) is not None]
         if len(senses) < len(tokens.words) or may_name(tokens, senses):
             return True
