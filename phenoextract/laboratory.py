@@ -72,7 +72,7 @@ def _patterns() -> _Patterns:
     return _Patterns(
         result=re.compile(rf"(?P<sign>[<>≤≥])?=?\s?(?P<value>{_NUMBER})(?![\d.,]*\d)", re.I),
         limits=re.compile(
-            rf"[ \t\u00a0\u2009]{{0,8}}{_UNIT}\s{{0,2}}{before}(?P<said>{word}{{0,8}})(?:{limits}){behind}{end}",
+            rf"[^\S\r\n]{{0,8}}{_UNIT}\s{{0,2}}{before}(?P<said>{word}{{0,8}})(?:{limits}){behind}{end}",
             re.I | re.M,
         ),
         mark=re.compile(
@@ -81,7 +81,8 @@ def _patterns() -> _Patterns:
             re.I,
         ),
         times=re.compile(
-            rf"(?P<times>{_NUMBER}|{_any_of(_TIMES)})\s?-?(?:x|×|times|fold)?\s?(?:(?:(?:higher|greater|more)\sthan|above|over|of|the)\s){{0,3}}"
+            rf"(?P<times>twice|double|(?:{_NUMBER}|{_any_of(_TIMES)})(?=\s?-?(?:x|×|times|fold)))(?:\s?-?(?:x|×|times|fold))?\s?"
+            r"(?:(?:(?:higher|greater|more)\sthan|above|over|of|the)\s){0,3}"
             r"(?:upper\s(?:limits?|end|range)\sof\s(?:the\s)?(?:normal|reference)(?:\srange)?|ULN\b|normal\b(?:\s(?:value|range|level|limit)\b)?)",
             re.I,
         ),

@@ -119,7 +119,7 @@ def _rules() -> _Rules:
     data, laboratory = load_rules("measurements"), load_rules("laboratory")
     filler = frozenset(data["filler"]["words"])
     measures = {name: _measure(measure, filler) for name, measure in data["measure"].items()}
-    filler |= frozenset(laboratory["filler"])
+    filler = frozenset((*(word for word in filler if len(word) > 1), *laboratory["filler"]))  # not "C3-C4"
     measures |= {name: _analyte(name, analyte, filler) for name, analyte in laboratory["analytes"].items()}
     described = data["measure"] | laboratory["analytes"]
     words = {word: name for name, measure in described.items() for word in measure["words"]}

@@ -40,6 +40,7 @@ LINES = [
     ("CK 2340 U/L (40-320), ALT 85 IU/L (<40)", ["high creatine kinase", "high alanine aminotransferase"]),
     ("Hb 98 g/L (115-155). Platelets 85 x10^9/L (150–400).", ["low haemoglobin", "low platelets"]),
     ("alkaline phosphatase 2110 U/l (normal range 35 – 129 U/l)", ["high alkaline phosphatase"]),
+    ("parathyroid hormone 3396\u2005pg/mL (normal range 9.5\u201375\u2005pg/mL)", ["high parathyroid hormone"]),
     ("serum lactate of 4.8 mmol/L [reference 0.5 to 2.2 mmol/L]", ["high lactate"]),
     ("vitamin B12 (111 ng/L, normal range 200–940 ng/L)", ["low vitamin B12"]),
     ("25-OH vitamin D was 31 nmol/l (n = 75–100 nmol/l)", ["low vitamin D"]),
@@ -67,6 +68,9 @@ LINES = [
     # inside the range
     ("calcium 2.30 mmol/l (2.20–2.60), CRP <1 (0-5)", [NotCoded.NORMAL, NotCoded.NORMAL]),
     # no range, no finding
+    ("CK 150 normal, calcium 2.31 normal, platelets 250 normal", []),
+    ("TSH 2.1, normal; CK 95 IU/L (normal)", []),
+    ("ALT 20 within normal limits", []),
     ("CK 2340", []),
     ("CK 300 in 2019 (2015-2018)", []),
     ("CK has not been measured (normal <200)", []),
@@ -78,6 +82,8 @@ LINES = [
     ("urine protein and urine sodium 40 (50-100)", []),
     ("pyridoxal phosphate was elevated at 269 nmol/l (normal <110)", []),
     ("IgG2 1.2 (2-4)", []),
+    ("CA 125 was 80 (<35)", []),
+    ("C3-C4 fusion (2-3)", []),
 ]  # fmt: skip
 
 
