@@ -38,10 +38,17 @@ def command(toy_path: Path, tmp_path: Path) -> Command:
             [*RUN, *map(str, arguments), "--workers", "2", *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
+            preexec_fn=lambda: prepare(limit),
         )
 
     return begin
+
+
+def prepare(limit: int | None) -> None:
+    """Let a run be interrupted even where these tests themselves cannot be, and let it write so many bytes a file."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs in the background ignores it, and so would its children
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 
 def finish(process: subprocess.Popen[bytes]) -> tuple[int, str]:
