@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from phenoextract.index import word_hash
@@ -86,10 +85,7 @@ class Coordination:
     def of_adjectives(self, reading: Reading, hits: Sequence[Hit]) -> list[Hit]:
         """Find names that an adjective makes with a noun behind another one: "small low-set ears"."""
         core, shape = reading.core, reading.shape
-        covered: set[int] = set()
-        for hit in hits:
-            for begin, end in hit.pieces:
-                covered.update(range(begin, end + 1))
+        covered = {place for hit in hits for place in hit.places}
         found = []
         for hit in hits:
             first, last = hit.pieces[0]
@@ -179,13 +175,13 @@ def _lists(reading: Reading) -> Iterator[list[list[int]]]:
 
     Lists of single words are left out, as these share nothing.
     """
-    shape, of_content = reading.shape, reading.of_content
+    shape = reading.shape
     for match in _LIST.finditer(shape):
         if match.lastindex is None:
             continue
         spans = [conjunct.span() for conjunct in _CONJUNCTS.finditer(shape, *match.span())]
         if len(spans) > 1 and any(end - start > 1 for start, end in spans):
-            yield [of_content[bisect_left(of_content, begin) : bisect_left(of_content, end)] for begin, end in spans]
+            yield [reading.core_places(begin, end - 1) for begin, end in spans]
 
 
 def _heads(

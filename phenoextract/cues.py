@@ -72,13 +72,16 @@ def _cue_table() -> dict[str, _Beginning]:
                 words = tuple(phrase.replace("-", " ").split())
                 found.setdefault((part == "after", words), []).append(f"{group}.{part}")
     cues = sorted((_Phrase(behind, words, kinds) for (behind, words), kinds in found.items()), key=_search_order)
-    table = {cue.words[0]: _Beginning({}, []) for cue in cues}
-    for first, (by_second, alone) in table.items():
-        begun = [cue for cue in cues if cue.words[0] == first]
-        alone += [cue for cue in begun if len(cue.words) == 1]
-        for second in {cue.words[1] for cue in begun if len(cue.words) > 1}:
-            by_second[second] = [cue for cue in begun if cue.words[1:2] in ((), (second,))]
-    return table
+    by_first: dict[str, list[_Phrase]] = {}
+    for cue in cues:
+        by_first.setdefault(cue.words[0], []).append(cue)
+    return {first: _beginning(begun) for first, begun in by_first.items()}
+
+
+def _beginning(cues: Sequence[_Phrase]) -> _Beginning:
+    seconds = {cue.words[1] for cue in cues if len(cue.words) > 1}
+    by_second = {second: [cue for cue in cues if cue.words[1:2] in ((), (second,))] for second in seconds}
+    return _Beginning(by_second, [cue for cue in cues if len(cue.words) == 1])
 
 
 def _search_order(cue: _Phrase) -> tuple[bool, int]:

@@ -130,7 +130,7 @@ def _limits(match: re.Match[str]) -> tuple[float, float]:
 
 def _may_be_bare(match: re.Match[str]) -> bool:
     """Tell a range without a word for it, "(0.3-5.5)" or a column of its own, from years and from a list."""
-    years = match["low"] and match["high"] and {int(_number(match["low"])), int(_number(match["high"]))} <= set(_YEARS)
+    years = match["low"] and all(int(_number(match[end])) in _YEARS for end in ("low", "high"))
     return not (match["comma"] or match["mean"] or years)
 
 

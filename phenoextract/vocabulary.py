@@ -164,7 +164,7 @@ class Reading:
         return self.columns.strict[self.rows].nonzero()[0].tolist()  # type: ignore[no-any-return]
 
     @cached_property
-    def of_content(self) -> list[int]:
+    def _of_content(self) -> list[int]:
         """The words of content."""
         return self.columns.core[self.rows].nonzero()[0].tolist()  # type: ignore[no-any-return]
 
@@ -202,7 +202,7 @@ class Reading:
 
     def core_places(self, first: int, last: int) -> list[int]:
         """Give the words of content from one to another."""
-        return _within(self.of_content, first, last)
+        return _within(self._of_content, first, last)
 
     def core_sum(self, first: int, last: int) -> int:
         """Give the key of content of the words from one to another."""

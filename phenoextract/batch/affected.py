@@ -113,6 +113,8 @@ def _affects(old: _Side, new: _Side) -> Callable[[str], bool]:
     moved = {hpo_id for hpo_id in _rule_terms() if _term(old.index, hpo_id) != _term(new.index, hpo_id)}
     findings = load_rules("normal_findings")
     phrases = {name: hpo_id for part in ("parts", "statements") for name, hpo_id in findings[part].items()}
+    if not all(map(first_words, ({hpo_id} for hpo_id in moved - {*phrases.values()}))):
+        return lambda _text: True  # a term of some other rule, of which it is not known what it bears on
     measured = first_words(moved)
     differing = _differing(old.index, new.index) | {name for name, hpo_id in phrases.items() if hpo_id in moved}
     required = {words for name in differing for words in _required(name)}
