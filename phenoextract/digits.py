@@ -7,6 +7,7 @@ clause with the enumeration replaced, in which names are then looked up as in an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
@@ -20,7 +21,7 @@ NUMBERS = {
     for number, (word, roman) in enumerate(_WRITTEN, 1)
     for form in (str(number), _ORDINALS[number - 1], word, word.capitalize(), word.upper(), roman)
 }
-_STEMS = ("finger", "toe", "digit", "dactyl", "metacarp", "metatars", "phalan")
+_STEMS = re.compile("finger|toe|digit|dactyl|metacarp|metatars|phalan")
 _RAYS = frozenset({"ray", "rays"})
 _RANGE_WORDS = frozenset({"to", "through", "thru"})
 _LINKS = frozenset({"and", "the"}) | _RANGE_WORDS
@@ -62,7 +63,7 @@ class _Enumeration(NamedTuple):
 
 def speaks_of_digits(word: str) -> bool:
     """Tell a folded word of fingers or toes, without one of which a text has nothing to be read digit by digit."""
-    return word in _RAYS or any(stem in word for stem in _STEMS)
+    return word in _RAYS or _STEMS.search(word) is not None
 
 
 def readings(text: str, tokens: Tokens) -> Iterator[Reading]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from phenoextract.errors import ArtefactCorrupt, ArtefactMissing
 _MEND = "pip install --force-reinstall phenoextract (in a checkout: git checkout models/encoder), or use --no-encoder"
 _MAX_PIECES = 32  # word pieces of a phrase that are read
 _BATCH = 1024
+_PADDING = 0  # the piece that adds nothing
 
 
 class Encoder(Protocol):
@@ -47,16 +49,21 @@ class OnnxEncoder:
         self._session = InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(_MAX_PIECES)
-        self._tokenizer.enable_padding()
+        self._whole = {word: piece for word, piece in self._tokenizer.get_vocab().items() if word.isalnum()}
 
     def encode(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Give an array of (phrases, dimensions), to be compared by cosine; a phrase without a known piece is zero."""
         found = []
         for start in range(0, len(phrases), _BATCH):
-            encoded = self._tokenizer.encode_batch_fast(list(phrases[start : start + _BATCH]), add_special_tokens=False)
-            pieces = np.array([one.ids for one in encoded], dtype=np.int64).reshape(len(encoded), -1)
+            read = list(map(self._pieces, phrases[start : start + _BATCH]))
+            pieces = np.array([*zip_longest(*read, fillvalue=_PADDING)], np.int64).T.reshape(len(read), -1)
             found.append(self._session.run(None, {"pieces": pieces})[0])
         return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+
+    def _pieces(self, phrase: str) -> Sequence[int]:
+        """Give the word pieces of a phrase: one alone, as the tokenizer may take every core for several."""
+        whole = self._whole.get(phrase)
+        return self._tokenizer.encode(phrase, add_special_tokens=False).ids if whole is None else (whole,)
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -83,7 +83,8 @@ def explain(extractor: Extractor, text: str, report: Report, start: int, end: in
     if all(fold(word) in function_words() or not any(map(str.isalpha, word)) for word in words):
         return Explanation(start, end, Outcome.NO_WORDS, "these are only numbers, marks or words such as “of”")
     phrase = text[tokens.starts[places[0]] : tokens.ends[places[-1]]]
-    return _unrecognised(extractor, phrase, _left_out(text, start), start, end)
+    idiom = next((text[s.start : s.end] for s in extractor.idioms(text) if s.start < end and s.end > start), None)
+    return _unrecognised(extractor, phrase, idiom, _left_out(text, start), start, end)
 
 
 def to_dict(explanation: Explanation, report: Report) -> dict[str, Any]:
@@ -126,7 +127,9 @@ def _left_out(text: str, start: int) -> NotCoded | None:
     return NotCoded[reasons[kind]] if kind in reasons else None
 
 
-def _unrecognised(extractor: Extractor, phrase: str, left_out: NotCoded | None, start: int, end: int) -> Explanation:
+def _unrecognised(
+    extractor: Extractor, phrase: str, idiom: str | None, left_out: NotCoded | None, start: int, end: int
+) -> Explanation:
     nearest = extractor.nearest(phrase)[:_NEAREST]
 
     def answer(outcome: Outcome, reason: str) -> Explanation:
@@ -134,6 +137,8 @@ def _unrecognised(extractor: Extractor, phrase: str, left_out: NotCoded | None, 
 
     if left_out is not None:
         return answer(Outcome.LEFT_OUT, f"nothing is coded in this part of the letter: {left_out.value}")
+    if idiom is not None:
+        return answer(Outcome.NOT_HERE, f"“{idiom}” means something else than the name in it")
     names = extractor.names_of(phrase)
     needed = dict.fromkeys(word for name in names for word in name.context)
     if needed:

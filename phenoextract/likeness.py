@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,18 @@ from phenoextract.index import Index, Vectors
 COMMON = 150  # names with a word that is too common to look them up by
 _MAX_WORDS = 100_000  # words whose vectors are kept
 _MAX_PHRASES = 200_000  # phrases of which the nearest name is remembered
-TABLE, _QUERY = 127, 1 << 16  # lengths of the names' vectors and of phrases', as whole numbers in each dimension
+# Lengths of the names' vectors and of phrases', as whole numbers in each dimension: their sums stay below 2 ** 24, so
+# that single precision holds them.
+TABLE, _QUERY = 127, 1 << 16
 _NEAREST = 60  # names looked at for the best terms
+
+
+class Pieces(NamedTuple):
+    """Pieces of a text, inclusive ranges of its words; `keys` are the words' loose keys, 0 for none."""
+
+    words: Sequence[str]
+    keys: Sequence[int]
+    pieces: Sequence[tuple[int, int]]
 
 
 class Near(NamedTuple):
@@ -41,6 +51,7 @@ class Likeness:
         self._index = index
         self._vectors = vectors
         self._encoder = encoder
+        self._telling = {key: names for key, names in vectors.postings.items() if len(names) <= COMMON}
         self._terms = list(index.ontology.terms)
         self._numbers = {hpo_id: number for number, hpo_id in enumerate(self._terms)}
         self._learning = threading.Lock()
@@ -63,40 +74,56 @@ class Likeness:
                 self._rows.update(zip(new, range(begin, end), strict=True))
             return self._rows, self._learnt
 
-    def nearest(
-        self, words: Sequence[str], keys: Sequence[int], pieces: Sequence[tuple[int, int]], least: float
-    ) -> list[Near]:
-        """Give the name most like each piece, if it is alike enough; `keys` are the words' loose keys, 0 for none."""
+    def nearest(self, texts: Sequence[Pieces], least: float) -> list[list[Near]]:
+        """Give the name most like each piece of some texts, if it is alike enough."""
         found = self._found
         if len(found) > _MAX_PHRASES:
             found = self._found = {}
-        asked = [hash((least, *words[first : last + 1], *keys[first : last + 1])) for first, last in pieces]
-        new = {phrase: piece for phrase, piece in zip(asked, pieces, strict=True) if phrase not in found}
+        new: dict[int, tuple[Sequence[str], Sequence[int]]] = {}
+        asked: list[list[int]] = []
+        for words, keys, pieces in texts:
+            asked.append([])
+            for first, last in pieces:
+                phrase = words[first : last + 1], keys[first : last + 1]
+                number = hash((least, *phrase[0], *phrase[1]))
+                asked[-1].append(number)
+                if number not in found:
+                    new[number] = phrase
         if new:
-            found.update(zip(new, self._compare(words, keys, [*new.values()], least), strict=True))
-        answers = zip(pieces, map(found.__getitem__, asked), strict=True)
-        return [Near(piece, *answer) for piece, answer in answers if answer is not None]
+            new = dict(sorted(new.items(), key=lambda item: -len(item[1][0])))
+            found.update(zip(new, self._compare([*new.values()], least), strict=True))
+        return [
+            [
+                Near(piece, *answer)
+                for piece, number in zip(text.pieces, numbers, strict=True)
+                if (answer := found[number])
+            ]
+            for text, numbers in zip(texts, asked, strict=True)
+        ]
 
     def _compare(
-        self, words: Sequence[str], keys: Sequence[int], pieces: Sequence[tuple[int, int]], least: float
+        self, phrases: Sequence[tuple[Sequence[str], Sequence[int]]], least: float
     ) -> list[tuple[int, float] | None]:
-        """Compare pieces with names, in whole numbers, whose sums do not depend on what else is compared with them."""
-        flat = [word for first, last in pieces for word in words[first : last + 1]]
-        rows_of, table = self.learn(flat)
-        starts = [0, *accumulate(last - first + 1 for first, last in pieces)][:-1]
-        queries = np.rint(unit(np.add.reduceat(table[[rows_of[word] for word in flat]], starts)) * _QUERY)
+        """Compare phrases, the longest first, with names.
+
+        They are compared in whole numbers, whose sums do not depend on what else is compared with them.
+        """
+        rows_of, table = self.learn(word for words, _ in phrases for word in words)
+        sums = np.zeros((len(phrases), table.shape[1]), np.float32)
+        for at_place in zip_longest(*(words for words, _ in phrases)):
+            rows = [rows_of[word] for word in at_place if word is not None]
+            sums[: len(rows)] += table.take(rows, axis=0)
+        queries = np.rint(unit(sums) * np.float32(_QUERY))
         with_key: dict[int, list[int]] = defaultdict(list)
-        for row, (first, last) in enumerate(pieces):
-            for key in keys[first : last + 1]:
-                if key:
+        for row, (_, keys) in enumerate(phrases):
+            for key in keys:
+                if key in self._telling:
                     with_key[key].append(row)
         enough = least * TABLE * _QUERY
-        best: list[tuple[float, int] | None] = [None] * len(pieces)  # the cosine, and the position of the name times -1
+        best: list[tuple[float, int] | None] = [None] * len(phrases)  # the cosine, and the name's position times -1
         for key, rows in with_key.items():
-            names = self._vectors.postings.get(key)
-            if names is None or len(names) > COMMON:
-                continue
-            alike = queries[rows] @ self._vectors.table[names].astype(np.float32).T
+            names = self._telling[key]
+            alike = queries.take(rows, axis=0) @ self._vectors.table.take(names, axis=0).astype(np.float32).T
             if alike.max() <= enough:
                 continue
             for row, column, cosine in zip(rows, alike.argmax(1).tolist(), alike.max(1).tolist(), strict=True):

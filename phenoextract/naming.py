@@ -14,7 +14,7 @@ from phenoextract.index import Index
 from phenoextract.link import Manner, rank
 from phenoextract.text import fold
 from phenoextract.types import Candidate
-from phenoextract.vocabulary import Reading
+from phenoextract.vocabulary import Kind, Reading
 
 _FURTHER = 12  # sentences in which a word of context counts if none stands nearer
 _MAX_MEMO = 200_000
@@ -26,7 +26,10 @@ Piece = tuple[int, int]  # inclusive range of word positions
 
 
 class Hit(NamedTuple):
-    """Names found for pieces of a text, and how much they say: a hundred a word that counts."""
+    """Names found for pieces of a text, and how much they say: a hundred a word that counts.
+
+    Without candidates it is a diagnosis or an idiom, in which nothing is to be found.
+    """
 
     pieces: tuple[Piece, ...]
     size: int
@@ -90,7 +93,9 @@ class Namer:
         if not candidates:
             return None
         named = len(content) if whole else sum(reading.core[place] > 0 for place in content)
-        return Hit(pieces, named * 100 - (len(content) - named), candidates)
+        # "no word blindness" denies word blindness, and names no lack of words
+        denies = reading.kind(first) == Kind.NEGATION
+        return Hit(pieces, named * 100 - (len(content) - named) - denies, candidates)
 
     def _in_context(
         self, reading: Reading, found: Sequence[int], place: int

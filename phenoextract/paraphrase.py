@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from phenoextract.index import Index
-from phenoextract.likeness import Likeness
+from phenoextract.likeness import Likeness, Near, Pieces
 from phenoextract.naming import Hit, Piece
 from phenoextract.text import Gap, tokenise
 from phenoextract.types import Candidate, Method
@@ -40,10 +40,16 @@ class Paraphraser:
         self._vocabulary = vocabulary
         self._keys_of = lru_cache(maxsize=_MAX_MEMO)(self._meanings_of_name)
 
-    def __call__(self, reading: Reading, hits: list[Hit]) -> list[Hit]:
-        """Add the phrases that are like a name; a longer phrase replaces the less specific hits in it."""
-        pieces = list(self._phrases(reading, hits))
-        near = self._likeness.nearest(reading.tokens.folded, reading.loose, pieces, LEAST_LIKENESS)
+    def __call__(self, readings: Sequence[Reading], hits: Sequence[list[Hit]]) -> list[list[Hit]]:
+        """Add to the hits of texts the phrases that are like a name; all texts are compared with the names at once."""
+        pieces = [
+            Pieces(reading.tokens.folded, reading.loose, list(self._phrases(reading, found)))
+            for reading, found in zip(readings, hits, strict=True)
+        ]
+        return list(map(self._with_alike, readings, hits, self._likeness.nearest(pieces, LEAST_LIKENESS)))
+
+    def _with_alike(self, reading: Reading, hits: list[Hit], near: Sequence[Near]) -> list[Hit]:
+        """Add phrases that are like a name; a longer phrase replaces the less specific hits in it."""
         at: dict[int, list[int]] = {}  # word -> the hits that have it
         for number, hit in enumerate(hits):
             for place in hit.places:

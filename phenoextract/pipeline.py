@@ -31,6 +31,9 @@ from phenoextract.text import Tokens, fold, normalise, tokenise
 from phenoextract.types import Assertion, Candidate, Document, Mention, Provenance, Report, Span
 from phenoextract.vocabulary import Mark
 
+# Coded when an extractor is loaded, so that rules are compiled by then, once for all processes forked from this one.
+_FIRST = "Her brother has no seizures, his IQ is 55, CK 900 (40-320)."
+
 
 @dataclass(frozen=True, slots=True)
 class ExtractConfig:
@@ -52,18 +55,39 @@ class ExtractConfig:
             raise ConfigError(f"review_below must lie between 0 and 1, not {self.review_below}")
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking what is being made again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
+def long_lived() -> Iterator[None]:
+    """Spare the garbage collector what is made here: much, none of it garbage, and it lives as long as the process."""
+    with _uncollected():
+        yield
+    gc.collect()
+    gc.freeze()  # it need not be walked again and again
+
+
 class Extractor:
     """Codes documents: text in, Report out. Holds nothing of the documents it has seen but single words."""
 
     def __init__(self, index: Index, config: ExtractConfig | None = None, encoder: Encoder | None = None) -> None:
         """Without an `encoder`, or for an index without vectors, coding goes by the lexicon alone."""
         self.config = config or ExtractConfig()
-        self._likeness = Likeness(index, index.vectors, encoder) if encoder and index.vectors else None
-        self.encoder = encoder if self._likeness else None
+        likeness = Likeness(index, index.vectors, encoder) if encoder and index.vectors else None
+        self.encoder = encoder if likeness else None
         self.ontology: Ontology = index.ontology
         self.names: Sequence[Name] = index.names
         self._words, self._english = index.words, index.known
-        self._recognise = Recognizer(index, nested=self.config.nested, likeness=self._likeness)
+        self._recognise = Recognizer(index, nested=self.config.nested, likeness=likeness)
         self._normal_findings = NormalFindings(index.ontology, self._recognise.named)
         self.provenance = Provenance(
             version=importlib.metadata.version("phenoextract"),
@@ -86,15 +110,14 @@ class Extractor:
             raise DocumentTooLong(document.id)
         return tokenise(document.text)
 
+    @_uncollected()
     def _code(self, documents: Sequence[Document]) -> list[Report]:
         """Code documents stage by stage, so that what a stage needs is near at hand for all of them."""
         texts = [document.text for document in documents]
         read = list(map(self._tokens, documents))
-        if self._likeness is not None:  # one call of the encoder for all
-            self._likeness.learn(word for tokens in read for word in tokens.folded)
         sections = list(map(find_sections, texts))
         letters = list(map(is_letter, texts, sections))
-        mentions = list(map(self._mentions, texts, read, letters))
+        mentions = self._mentions(texts, read, letters)
         decided = [
             decide(text, tokens, parts, found, letter=letter)
             for text, tokens, parts, found, letter in zip(texts, read, sections, mentions, letters, strict=True)
@@ -108,11 +131,16 @@ class Extractor:
             for document, annotations in zip(documents, annotated, strict=True)
         ]
 
-    def _mentions(self, text: str, tokens: Tokens, letter: bool) -> list[Mention]:
-        reading = self._recognise.vocabulary.read(tokens)
-        measured = find_measurements(text, tokens, reading.marked(Mark.MEASURE), self.ontology)
-        mentions = merge(self._recognise(text, reading, letter=letter), measured)
-        return mentions if letter else merge(mentions, self._normal_findings(text, tokens))
+    def _mentions(self, texts: Sequence[str], read: Sequence[Tokens], letters: Sequence[bool]) -> list[list[Mention]]:
+        readings = list(map(self._recognise.vocabulary.read, read))
+        found = []
+        for text, reading, letter, named in zip(
+            texts, readings, letters, self._recognise(texts, readings, letters), strict=True
+        ):
+            measured = find_measurements(text, reading.tokens, reading.marked(Mark.MEASURE), self.ontology)
+            mentions = merge(named, measured)
+            found.append(mentions if letter else merge(mentions, self._normal_findings(text, reading.tokens)))
+        return found
 
     def pipe(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Report]:
         """Code many documents, in order; the size of batches never changes a result.
@@ -143,6 +171,12 @@ class Extractor:
     def names_of(self, phrase: str) -> list[Name]:
         """Give the names that have just the words of a phrase, whatever their order, case and context."""
         return self._recognise.names_of(phrase)
+
+    def idioms(self, text: str) -> list[Span]:
+        """Give the phrases of a text that hold a name and mean something else."""
+        tokens = tokenise(text)
+        found = self._recognise.vocabulary.idioms(self._recognise.vocabulary.read(tokens))
+        return [Span(tokens.starts[first], tokens.ends[last]) for first, last in found]
 
     def nearest(self, phrase: str) -> tuple[Candidate, ...]:
         """Give the terms nearest to a phrase, however far: by meaning, the score a cosine; without encoder by parts."""
@@ -195,20 +229,7 @@ def load(index: Path | None = None, config: ExtractConfig | None = None) -> Extr
     with long_lived():
         compiled = load_index(index)
         extractor = Extractor(compiled, config, _encoder(compiled) if (config or ExtractConfig()).encoder else None)
+        extractor(_FIRST)
     # on matrices as small as ours more threads cost more than they give, and processes share the cores
     threadpool_limits(limits=1, user_api="blas")
     return extractor
-
-
-@contextmanager
-def long_lived() -> Iterator[None]:
-    """Spare the garbage collector what is made here: much, none of it garbage, and it lives as long as the process."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-    gc.collect()
-    gc.freeze()  # it need not be walked again and again

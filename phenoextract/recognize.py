@@ -47,8 +47,20 @@ class Recognizer:
         self._paraphrases = Paraphraser(index, likeness, self.vocabulary) if likeness else None
         self._neighbours = lru_cache(maxsize=_MAX_MEMO)(self._alternatives)
 
-    def __call__(self, text: str, reading: Reading, *, letter: bool = False) -> list[Mention]:
-        """Give the mentions of a text, in order of their start; in letters, names of diseases hide their parts."""
+    def __call__(
+        self, texts: Sequence[str], readings: Sequence[Reading], letters: Sequence[bool]
+    ) -> list[list[Mention]]:
+        """Give the mentions of texts, in order of their start; in letters, names of diseases hide their parts."""
+        hits = list(map(self._named, texts, readings, letters))
+        if self._paraphrases is not None:
+            hits = self._paraphrases(readings, hits)
+        return [
+            [self._mention(reading.tokens, hit) for hit in found if hit.candidates or hit.diagnosis]
+            for reading, found in zip(readings, hits, strict=True)
+        ]
+
+    def _named(self, text: str, reading: Reading, letter: bool) -> list[Hit]:
+        """Give what the lexicon has for a text."""
         tokens = reading.tokens
         hits = self._scan(reading)
         hits += self._coordination.in_lists(reading, hits)
@@ -57,12 +69,12 @@ class Recognizer:
             hits = self._number_digits(text, tokens, hits)
         hits = leave_out(self._namer, reading, hits)
         hits = expand(text, tokens, hits)
+        for first, last in self.vocabulary.idioms(reading):
+            hits = [hit for hit in hits if hit.pieces[0][0] < first or last < hit.pieces[-1][1]]
+            hits.append(Hit(((first, last),), 100 * (last - first + 1), ()))
         diseases = self.vocabulary.diseases(reading, letter=letter)
         hits += [Hit((piece,), _DISEASE + piece[1] - piece[0] + 1, (), diagnosis=True) for piece in diseases]
-        chosen = self._choose(hits)
-        if self._paraphrases is not None:
-            chosen = self._paraphrases(reading, chosen)
-        return [self._mention(tokens, hit) for hit in chosen]
+        return self._choose(hits)
 
     def link(self, text: str) -> tuple[Candidate, ...]:
         """Give the terms that a phrase known to name a phenotype may mean.
@@ -146,7 +158,7 @@ class Recognizer:
                 taken.update(places)
         if split:
             whole = {
-                (hit.pieces[0], hit.candidates[0].hpo_id) for hit in kept if len(hit.pieces) == 1 and not hit.diagnosis
+                (hit.pieces[0], hit.candidates[0].hpo_id) for hit in kept if len(hit.pieces) == 1 and hit.candidates
             }
             kept = [hit for hit in kept if not _repeats(hit, whole)]
         return sorted(kept, key=lambda h: h.pieces[0][0])

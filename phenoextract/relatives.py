@@ -20,7 +20,10 @@ _INTRODUCTION = 800  # characters in which a letter says who it is about
 _CLAUSE_REACH = 150  # words back to the subject of a clause
 _BEHIND = 9  # words from a finding to the relative behind it
 _OFTEN = 5  # uses of "you" by which a letter shows that it speaks to the patient
-_OWNER = frozenset("his her your their my s one maternal paternal a another two three four older younger half".split())
+_OWNER = frozenset(
+    "his her your their my s patients has have had one maternal paternal a another two three four older younger "
+    "half".split()
+)
 _COMPANY = frozenset(
     {"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like", "towards", "toward"}
 )
@@ -37,10 +40,13 @@ _WORD = re.compile(r"\w+")
 _TO_PARENTS = re.compile(r"\b(?:parents? of|dear mr and mrs|dear mr & mrs|dear parents)\b")
 _YOU = re.compile(r"\byou(?:r|rself)?\b")
 _MANY = (
-    "families", "individuals", "patients", "persons", "kindred", "kindreds", "cases", "sibs", "siblings", "subjects",
-    "carriers", "probands", "we report",
+    "families", "patients", "kindred", "kindreds", "probands", "we report", "siblings with", "sibs with",
+    "a mother and son", "a mother and daughter", "a mother and her son", "a mother and her daughter",
+    "a father and son", "a father and daughter", "a father and his son", "a father and his daughter",
 )  # fmt: skip
-_MANY_PEOPLE = re.compile(rf"\b(?:{'|'.join(_MANY)})\b")
+_NOTE = re.compile(r"\b(?:fhx?|pmhx?|hpc|social history|family history)\s*:|\bo/e\b")  # headings within a line
+_OWN = r"(?! (?:mother|father|mum|mom|dad|parents?|sister|brother|siblings?|aunt|uncle|family|wife|husband)\b)"
+_MANY_PEOPLE = re.compile(rf"\b(?:{'|'.join(_MANY)})\b{_OWN}")  # not "the patients mother", without its apostrophe
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,13 @@ class Subject:
 
     @cached_property
     def relatives(self) -> bool:
-        """Whether relatives are told apart: not in prose about families or cohorts, where they are the subjects."""
+        """Whether relatives are told apart: not in prose about families or cohorts, where they are the subjects.
+
+        A note on one patient may speak of siblings, carriers and other patients too.
+        """
         if self.letter or not any(word in self.lowered for word in _MANY):  # in a third of the time of the pattern
             return True
-        return _MANY_PEOPLE.search(self.lowered) is None
+        return _MANY_PEOPLE.search(self.lowered) is None or _NOTE.search(self.lowered) is not None
 
     @cached_property
     def gender(self) -> str | None:

@@ -55,7 +55,7 @@ class Mark:
     """What a word is besides, a bit each.
 
     A name by itself; corrected; the first of a disease's name; one that some name needs near it; one that speaks of
-    fingers or toes; one that may begin the name of a measure.
+    fingers or toes; one that may begin the name of a measure; the first of an idiom.
     """
 
     ALONE: Final = 1
@@ -64,6 +64,7 @@ class Mark:
     CONTEXT: Final = 8
     DIGIT: Final = 16
     MEASURE: Final = 32
+    IDIOM: Final = 64
 
 
 CLOSE = (Gap.SPACE, Gap.LABEL)  # gaps that a phrase runs on over
@@ -90,8 +91,7 @@ class Word(NamedTuple):
     """What recognition needs of a word as it is written, worked out once.
 
     `strict`, `core` and `loose` are its hashes for the key of all words, the same for content only, and the key by
-    classes: 0 where a word does not count. `longest` is the length of the longest name with the word, and `diseases`
-    are the names of diseases that begin with it.
+    classes: 0 where a word does not count. `longest` is the length of the longest name with the word.
     """
 
     kind: int
@@ -100,7 +100,6 @@ class Word(NamedTuple):
     loose: int = 0
     longest: int = 0
     fuzzy: bool = False
-    diseases: tuple[tuple[str, ...], ...] = ()
 
 
 class Columns(NamedTuple):
@@ -232,16 +231,18 @@ class _Known(dict[str, int]):
         self._marks = marks
         self._means = means
         self._growing = threading.Lock()
-        self._used = 0
+        self._written = 0
+        self._waiting: list[tuple[int, ...]] = []  # rows not yet written
+        self._is_itself: list[bool] = []  # of each row: no other word misspelt or run together
         keys, small = np.zeros((3, _ROOM), np.uint64), np.zeros((4, _ROOM), np.uint8)
-        self.columns = Columns(*keys, *small)
+        self._columns = Columns(*keys, *small)
         self.number = self.add(Word(Kind.UNKNOWN), 0)
 
     def __missing__(self, word: str) -> int:
         if len(word) > _MAX_DIGITS and word.isdecimal() and not self._means(word):
             return self.number  # numbers have no end, and need not be remembered
         small = self.get(word.lower()) if word.isascii() and len(word) > 1 else None
-        if small is not None and self._is_itself(small):
+        if small is not None and self._is_itself[small]:  # only of such words capitals tell nothing
             self[word] = small
             return small
         found = self._classify(word)
@@ -250,22 +251,30 @@ class _Known(dict[str, int]):
             self[word] = row = self.add(found, marks, special)
         return row
 
-    def _is_itself(self, row: int) -> bool:
-        """Tell a word that is no other one misspelt or run together: only of such capitals tell anything."""
-        columns = self.columns
-        return not columns.marks[row] & Mark.FUZZY and (columns.loose[row] > 0 or columns.core[row] == 0)
-
     def add(self, word: Word, marks: int, special: int = 0) -> int:
-        """Write a word into the columns; give its row."""
-        row = self._used
-        if row == len(self.columns.kind):  # readers go on with the columns that they have
-            self.columns = Columns(*(np.concatenate([column, np.zeros_like(column)]) for column in self.columns))
-        numbers = (word.strict, word.core, word.loose, word.kind, min(word.longest, 255), marks, special)
-        columns: Iterable[NDArray[Any]] = self.columns
-        for column, number in zip(columns, numbers, strict=True):
-            column[row] = number
-        self._used += 1
-        return row
+        """Give a word a row."""
+        self._waiting.append((word.strict, word.core, word.loose, word.kind, min(word.longest, 255), marks, special))
+        self._is_itself.append(not word.fuzzy and (word.loose > 0 or word.core == 0))
+        return len(self._is_itself) - 1
+
+    @property
+    def columns(self) -> Columns:
+        """The columns with every row given so far."""
+        with self._growing:
+            if self._waiting:
+                self._write()
+            return self._columns
+
+    def _write(self) -> None:
+        """Write the rows that wait, many at once, as that is faster; readers go on with the columns that they have."""
+        end = self._written + len(self._waiting)
+        while end > len(self._columns.kind):
+            self._columns = Columns(*(np.concatenate([column, np.zeros_like(column)]) for column in self._columns))
+        columns: Iterable[NDArray[Any]] = self._columns
+        for column, numbers in zip(columns, zip(*self._waiting, strict=True), strict=True):
+            column[self._written : end] = numbers
+        self._waiting.clear()
+        self._written = end
 
 
 class Vocabulary:
@@ -279,9 +288,11 @@ class Vocabulary:
         self._modifiers = frozenset(rules["modifier"]["words"]) | {normalise(w) for w in rules["modifier"]["words"]}
         self._neutral = frozenset(normalise(word) for word in rules["neutral"]["words"])
         self._classes = word_classes()
+        self._surfaces = frozenset(index.surfaces)
         self._spelling = Spelling(index.surfaces, index.known)
-        self._everywhere = _disease_keys(rules["diagnoses"]["everywhere"])
-        self._diseases = _disease_keys((*rules["diagnoses"]["everywhere"], *rules["diagnoses"]["names"]))
+        self._everywhere = _phrase_keys(rules["diagnoses"]["everywhere"], normalise)
+        self._diseases = _phrase_keys((*rules["diagnoses"]["everywhere"], *rules["diagnoses"]["names"]), normalise)
+        self._idioms = _phrase_keys(rules["idioms"]["phrases"], fold)
         self._contexts = frozenset(fold(word) for name in index.names for word in name.context)
         self._measures = first_words()
         self._forget()
@@ -310,11 +321,11 @@ class Vocabulary:
 
     def diseases(self, reading: Reading, *, letter: bool) -> Iterator[tuple[int, int]]:
         """Give the first and last word of each disease whose name hides that of a finding: fewer outside letters."""
-        words, names = reading.tokens.words, self._diseases if letter else self._everywhere
-        for place in reading.marked(Mark.DISEASE):
-            for name in names.get(normalise(words[place]), ()):
-                if tuple(map(normalise, words[place : place + len(name)])) == name:
-                    yield place, place + len(name) - 1
+        return _phrases(reading, Mark.DISEASE, self._diseases if letter else self._everywhere, normalise)
+
+    def idioms(self, reading: Reading) -> Iterator[tuple[int, int]]:
+        """Give the first and last word of each phrase that holds a name and means something else."""
+        return _phrases(reading, Mark.IDIOM, self._idioms, fold)
 
     def _means(self, number: str) -> bool:
         """Tell a number that stands in a name, or that some name needs near it."""
@@ -325,10 +336,11 @@ class Vocabulary:
         return (
             Mark.ALONE * (found.strict in self._index.strict)
             | Mark.FUZZY * found.fuzzy
-            | Mark.DISEASE * bool(found.diseases)
+            | Mark.DISEASE * (normalise(word) in self._diseases)
             | Mark.CONTEXT * (folded in self._contexts)
             | Mark.DIGIT * speaks_of_digits(folded)
             | Mark.MEASURE * (folded in self._measures)
+            | Mark.IDIOM * (folded in self._idioms)
         )
 
     def classify(self, word: str) -> Word:
@@ -336,13 +348,11 @@ class Vocabulary:
         folded = fold(word)
         if len(word) > _MAX_LETTERS:  # no name has such a word, and reading it would take long
             return Word(Kind.UNKNOWN)
-        diseases = self._diseases.get(normalise(word), ())
         if folded in self._plain:
-            return Word(Kind.PLAIN, diseases=diseases)
+            return Word(Kind.PLAIN)
         if folded in self._ordered:
-            kind = {"and": Kind.JOINING, "or": Kind.JOINING, "nor": Kind.NOR}.get(folded, Kind.ORDERED)
-            return Word(kind, diseases=diseases)
-        return self._classify_content(word, folded)._replace(diseases=diseases)
+            return Word({"and": Kind.JOINING, "or": Kind.JOINING, "nor": Kind.NOR}.get(folded, Kind.ORDERED))
+        return self._classify_content(word, folded)
 
     def _classify_content(self, word: str, folded: str) -> Word:
         root = normalise(word)
@@ -367,9 +377,8 @@ class Vocabulary:
     def _run_together(self, word: str) -> Word | None:
         """Read an unknown word as two that stand in one name ("widespaced"): as keys are sums, it has those of both."""
         for at in range(_MIN_PART, len(word) - _MIN_PART + 1):
-            left = normalise(word[:at])
-            if left in self._index.words and (right := normalise(word[at:])) in self._index.words:
-                parts = self._content(left, fuzzy=False), self._content(right, fuzzy=False)
+            if word[:at] in self._surfaces and (right := normalise(word[at:])) in self._index.words:
+                parts = self._content(normalise(word[:at]), fuzzy=False), self._content(right, fuzzy=False)
                 if parts[0].loose + parts[1].loose in self._index.pairs:
                     key = parts[0].strict + parts[1].strict
                     return Word(Kind.CONTENT, key, key, longest=min(part.longest for part in parts))
@@ -377,15 +386,27 @@ class Vocabulary:
 
     def _content(self, root: str, *, fuzzy: bool) -> Word:
         key = word_hash(root)
-        loose = 0 if root in self._neutral else word_hash(self._classes.get(root, root))
+        kind = self._classes.get(root)
+        loose = 0 if root in self._neutral else key if kind is None else word_hash(kind)
         return Word(Kind.CONTENT, key, key, loose, self._index.words.get(root, 0), fuzzy)
 
 
-def _disease_keys(names: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Give the disease names by their first word, in normal form, longest first."""
-    keys: dict[str, tuple[tuple[str, ...], ...]] = {}
+_Phrases = dict[str, tuple[tuple[str, ...], ...]]  # phrases by their first word, the longest first
+
+
+def _phrases(reading: Reading, mark: int, phrases: _Phrases, form: Callable[[str], str]) -> Iterator[tuple[int, int]]:
+    """Give the first and last word of each phrase in a text: its first word has a mark, all its words have a form."""
+    words = reading.tokens.words
+    for place in reading.marked(mark):
+        for phrase in phrases.get(form(words[place]), ()):
+            if tuple(map(form, words[place : place + len(phrase)])) == phrase:
+                yield place, place + len(phrase) - 1
+
+
+def _phrase_keys(names: Sequence[str], form: Callable[[str], str]) -> _Phrases:
+    keys: _Phrases = {}
     for name in names:
-        words = tuple(map(normalise, tokenise(name).words))
+        words = tuple(map(form, tokenise(name).words))
         keys[words[0]] = tuple(sorted((*keys.get(words[0], ()), words), key=len, reverse=True))
     return keys
 

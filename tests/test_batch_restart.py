@@ -16,8 +16,21 @@ import psutil
 import pytest
 
 PARTS, ROWS = 600, 4  # so many that a run does not end before it is stopped
-RUN = [sys.executable, "-c", "from phenoextract.cli import app; app()", "batch"]
+PROGRAM = "from phenoextract.cli import app; app()"
 WORDS = ("ptosis", "no cleft palate", "global developmental delay", "seizures", "mother has scoliosis", "well")
+INTERRUPTED_WITH_A_LOCK = """
+import itertools, queue, signal, sys, threading
+from phenoextract.cli import app
+
+locked, puts, calls = threading.Condition.__enter__.__code__, queue.Queue.put.__code__, itertools.count()
+
+def interrupt_once(frame, event, _):
+    if event == "return" and frame.f_code is locked and frame.f_back.f_code is puts and next(calls) == 200:
+        signal.raise_signal(signal.SIGINT)
+
+sys.setprofile(interrupt_once)
+app()
+"""
 Command = Callable[..., subprocess.Popen[bytes]]
 
 
@@ -32,10 +45,10 @@ def command(toy_path: Path, tmp_path: Path) -> Command:
     notes[77]["text"] = None
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(note) + "\n" for note in notes))
 
-    def begin(out: str, *more: str, limit: int | None = None) -> subprocess.Popen[bytes]:
+    def begin(out: str, *more: str, limit: int | None = None, program: str = PROGRAM) -> subprocess.Popen[bytes]:
         arguments = [tmp_path / "in.jsonl", "--out", tmp_path / out, "--index", toy_path, "--part-size", str(ROWS)]
         return subprocess.Popen(
-            [*RUN, *map(str, arguments), "--workers", "2", *more],
+            [sys.executable, "-c", program, "batch", *map(str, arguments), "--workers", "2", *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             preexec_fn=lambda: prepare(limit),
@@ -107,6 +120,12 @@ def test_batch_that_is_stopped_goes_on_without_repeating_a_part(
     assert now.items() > done.items()
     assert finish(command("out.jsonl"))[0] == 1
     assert (tmp_path / "out.jsonl").read_text().count("\n") == PARTS * ROWS
+
+
+@pytest.mark.slow
+def test_batch_interrupted_while_it_holds_a_lock_of_its_pool_ends(command: Command, tmp_path: Path) -> None:
+    assert finish(command("out.jsonl", program=INTERRUPTED_WITH_A_LOCK))[0] == 130
+    assert finished_parts(tmp_path / ".out.jsonl.batch")
 
 
 @pytest.mark.slow

@@ -41,6 +41,12 @@ def test_a_phrase_has_the_same_vector_in_every_batch(encoder: OnnxEncoder) -> No
     assert encoder.encode([]).shape[0] == 0
 
 
+def test_a_word_that_is_one_piece_has_the_vector_that_the_tokenizer_gives_it(encoder: OnnxEncoder) -> None:
+    words = ["ptosis", "short", "4", "pharyngocutaneous", "x"]
+    looked_up, tokenised = encoder.encode(words), encoder.encode([word + " " for word in words])
+    np.testing.assert_array_equal(looked_up, tokenised)
+
+
 def test_phrases_of_one_meaning_are_more_alike_than_others(encoder: OnnxEncoder) -> None:
     assert cosine(encoder, "tiny thorax", "small thorax") > cosine(encoder, "tiny thorax", "large thorax")
     assert cosine(encoder, "thyroid function", "abnormal thyroid function") < 0.92

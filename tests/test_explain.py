@@ -56,6 +56,13 @@ def test_explain_every_outcome_is_told(
     assert words not in repr(found)
 
 
+@pytest.mark.parametrize("words", ["fit", "fit and well", "otherwise fit"])
+def test_explain_tells_an_idiom(toy_extractor: phenoextract.Extractor, words: str) -> None:
+    found = told(toy_extractor, words, "She is otherwise fit and well.")
+    assert found.outcome is Outcome.NOT_HERE
+    assert "means something else than the name in it" in found.reason
+
+
 @pytest.mark.artefacts
 def test_explain_tells_what_is_alike_but_not_enough(real_extractor: phenoextract.Extractor) -> None:
     found = told(real_extractor, "struggling with reading", "School report struggling with reading and number work.")

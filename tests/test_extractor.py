@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,19 @@ def test_extractor_gives_the_same_in_any_batch_and_order(
 def test_extractor_remembers_nothing_of_the_texts_before(toy_index: Index, toy_extractor: Extractor) -> None:
     toy_extractor("Acme syndrome (ASD). His mother has ptosis. Hypotonai.")
     assert toy_extractor(LETTER) == Extractor(toy_index)(LETTER)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_extractor_leaves_the_garbage_collector_as_it_was(
+    toy_extractor: Extractor, collecting: bool, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(gc.enable)
+    (gc.enable if collecting else gc.disable)()
+    toy_extractor("She has ptosis.")
+    assert gc.isenabled() is collecting
+    with pytest.raises(DocumentTooLong):
+        toy_extractor("ptosis " * 1_000_000)
+    assert gc.isenabled() is collecting
 
 
 @pytest.mark.parametrize("text", ["", " \r\n\t ", "\x00", "\ud800\udc00", "." * 9, "😀", "שלום", "\n" * 99, "(", "?"])

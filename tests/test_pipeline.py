@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phenoextract import Document, ExtractConfig, Extractor
+from phenoextract import Document, ExtractConfig, Extractor, load
 from phenoextract.errors import ConfigError, DocumentTooLong
 from phenoextract.index import load_index
 from phenoextract.types import Report, Span, Status
@@ -46,6 +46,11 @@ SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 @pytest.fixture(scope="module")
 def real(real_extractor: Extractor) -> Extractor:
     return real_extractor
+
+
+@pytest.fixture(scope="module")
+def nested_real() -> Extractor:
+    return load(config=ExtractConfig(nested=True))
 
 
 def statuses(report: Report) -> set[tuple[str, Status]]:
@@ -162,3 +167,29 @@ def test_pipeline_logs_no_text(real: Extractor, caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.DEBUG)
     real("Zaphod Beeblebrox has hypotonia (HT). HT is worse.")
     assert "Zaphod" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The renal pelvis was inspected.",
+        "Streptococcus pneumoniae was grown.",
+        "She is otherwise fit and well.",
+        "The phenotype fits the diagnosis.",
+    ],
+)
+def test_pipeline_finds_nothing_in_an_idiom(real: Extractor, nested_real: Extractor, text: str) -> None:
+    assert real(text).features == nested_real(text).features == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("There is a dilated renal pelvis.", "Dilatation of the renal pelvis"),
+        ("He was treated for pneumonia.", "Pneumonia"),
+        ("She has had fits from birth.", "Seizure"),
+        ("His first fit was at 5 months.", "Seizure"),
+    ],
+)
+def test_pipeline_finds_what_is_only_like_an_idiom_or_longer(real: Extractor, text: str, label: str) -> None:
+    assert [feature.label for feature in real(text).features] == [label]

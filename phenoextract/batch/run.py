@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -36,6 +39,7 @@ from phenoextract.formats.deidentify import Evidence
 _CHUNK_ROWS, _CHUNK_SIZE = 64, 1_000_000
 _PART_SIZE = 32_000_000
 _AHEAD = 16  # chunks a worker that are read before the first of them is written
+_WAIT = 0.1  # seconds after which a run that waits for its workers looks whether it is interrupted
 _AFRESH = "put it back as it was, or begin afresh with --restart"
 Progress = Callable[[int, int], None]
 
@@ -172,12 +176,29 @@ def _code_parts(journal: Journal, job: Job, source: Source, options: Options, pr
             if chunk.part + 1 < len(finished):
                 raise ConfigError(f"{source.name}: there was more of it when this run began; {_AFRESH}")
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        with _uninterrupted():
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
 
 
 def _forking() -> Any:
     return multiprocessing.get_context("fork")  # workers share the memory of what is loaded once
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the end: inside the pool it may leave a lock held, and the pool then never ends."""
+    if threading.current_thread() is not threading.main_thread():  # no other is ever interrupted
+        yield
+        return
+    held_back = []
+    usual = signal.signal(signal.SIGINT, lambda *_: held_back.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if held_back:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _code_chunks(
@@ -201,7 +222,8 @@ def _code_chunks(
 
 def _schedule(pool: ProcessPool, rows: Sequence[Row], time_limit: float) -> ProcessFuture[Result]:
     try:
-        return pool.schedule(work, args=(rows,), timeout=time_limit)
+        with _uninterrupted():
+            return pool.schedule(work, args=(rows,), timeout=time_limit)
     except RuntimeError:  # how pebble says that the pool is broken
         raise BrokenProcessPool from None
 
@@ -210,8 +232,13 @@ def _results(
     pool: ProcessPool, job: Job, rows: Sequence[Row], future: ProcessFuture[Result], time_limit: float
 ) -> list[Result]:
     """Give the results of rows, in order, whatever one of them does to its worker."""
+    is_done = False
+    while not is_done:
+        with _uninterrupted():
+            is_done = bool(wait([future], _WAIT).done)
     try:
-        return [future.result()]
+        with _uninterrupted():
+            return [future.result()]
     except (TimeoutError, ProcessExpired, MemoryError) as error:
         if len(rows) > 1:
             singly = [([row], _schedule(pool, [row], time_limit)) for row in rows]
