@@ -16,6 +16,7 @@ from phenoextract.batch.journal import Summary
 from phenoextract.batch.run import Options, run
 from phenoextract.batch.sinks import Form
 from phenoextract.batch.sources import open_source
+from phenoextract.batch.worker import Job, start
 from phenoextract.errors import ConfigError
 from phenoextract.formats import json as report_json
 from phenoextract.types import Document, Provenance, Report
@@ -167,6 +168,28 @@ def test_batch_codes_a_text_once(extractor: batch.Pipe, tmp_path: Path) -> None:
     assert [line["id"] for line in lines] == [str(number) for number in range(200)]
     assert summary.duplicates == 199
     assert counter.stat().st_size <= QUICK.workers, "only workers that met the text at the same moment code it twice"
+
+
+def test_batch_makes_what_its_workers_share_before_they_start(
+    extractor: batch.Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start_with_a_store(job: Job) -> None:
+        assert job.reports.exists()  # two workers that make it at once find it locked, and do not wait
+        start(job)
+
+    monkeypatch.setattr("phenoextract.batch.run.start", start_with_a_store)
+    assert code_lines(extractor, tmp_path, line("1"))[0].coded == 1
+
+
+def test_batch_whose_workers_cannot_start_ends_and_says_so(
+    extractor: batch.Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_to_start(_: Job) -> None:
+        raise OSError
+
+    monkeypatch.setattr("phenoextract.batch.run.start", refuse_to_start)
+    with pytest.raises(ConfigError, match=r"out\.jsonl: the worker processes were stopped; the same command goes on"):
+        code_lines(extractor, tmp_path, line("1"))
 
 
 def test_batch_gives_the_same_for_any_number_of_workers(extractor: batch.Pipe, tmp_path: Path) -> None:

@@ -124,7 +124,8 @@ def test_batch_that_is_stopped_goes_on_without_repeating_a_part(
 
 @pytest.mark.slow
 def test_batch_interrupted_while_it_holds_a_lock_of_its_pool_ends(command: Command, tmp_path: Path) -> None:
-    assert finish(command("out.jsonl", program=INTERRUPTED_WITH_A_LOCK))[0] == 130
+    code, said = finish(command("out.jsonl", program=INTERRUPTED_WITH_A_LOCK))
+    assert code == 130, said
     assert finished_parts(tmp_path / ".out.jsonl.batch")
 
 

@@ -39,7 +39,7 @@ from phenoextract.formats.deidentify import Evidence
 _CHUNK_ROWS, _CHUNK_SIZE = 64, 1_000_000
 _PART_SIZE = 32_000_000
 _AHEAD = 16  # chunks a worker that are read before the first of them is written
-_WAIT = 0.1  # seconds after which a run that waits for its workers looks whether it is interrupted
+_WAIT = 0.1  # seconds after which a run that waits for its workers looks whether it, or the pool, is at an end
 _AFRESH = "put it back as it was, or begin afresh with --restart"
 Progress = Callable[[int, int], None]
 
@@ -105,6 +105,7 @@ def run(
                 earlier.prepare(folder / "earlier.sqlite")
             job = Job(extractor, sink, folder / "reports.sqlite", earlier, options.evidence)
             if not _is_handed_over(journal, out):
+                Reports(job.reports).close()  # SQLite has no worker wait for another that makes the store
                 _code_parts(journal, job, source, options, progress)
                 _hand_over(journal, sink, out, with_changes=earlier is not None)
             summary = journal.summary()
@@ -236,6 +237,8 @@ def _results(
     while not is_done:
         with _uninterrupted():
             is_done = bool(wait([future], _WAIT).done)
+            if not is_done and not pool.active:  # a pool that breaks forgets the chunks it has not yet sent
+                raise BrokenProcessPool
     try:
         with _uninterrupted():
             return [future.result()]
