@@ -34,7 +34,11 @@ _LONG_MEMBER = 8  # words, those of findings aside, beyond which a list member i
 _PRESENT = Assertion(Status.PRESENT)
 _UNQUALIFIED = (Status.PRESENT, Status.ABSENT)  # what a mention's own status overrules
 _OF_PATIENT = frozenset({*PRONOUN, *SELF, "your"})
+_OF_ONE = _OF_PATIENT | {
+    "please"
+}  # in prose about a disease, words of a sentence that is about one person all the same
 _SELF_EVIDENT = {Status.UNCERTAIN: "measurement", Status.ABSENT: "normality"}  # the cue that such a mention is
+_PLAIN_DENIAL = frozenset({"nil", "neg", "negative"})
 _DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
 _AUXILIARY = frozenset(
     "have had has having been be shown show any developed he she it there is this was that they you too also".split()
@@ -61,7 +65,7 @@ _FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant
 _COPULA = frozenset({"is", "are", "was", "were"})
 _ASKING = frozenset(
     "wonder wonders wondered wondering ask asked see sure know clear certain check unclear uncertain unsure unknown "
-    "query".split()
+    "query as".split()  # "as if she was going to faint"
 )
 _LINKING = frozenset(
     "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "
@@ -99,7 +103,7 @@ def decide(
             pieces = [(first, last)] if len(mention.spans) == 1 else [_words(tokens, (span,)) for span in mention.spans]
             for begin, end in pieces:
                 names.update(range(begin, end + 1))
-    read: dict[int, tuple[Sentence, Cue | None]] = {}
+    read: dict[int, tuple[Sentence, Cue | None, bool]] = {}
     decisions = []
     for mention, (first, last) in zip(mentions, taken, strict=True):
         number = bisect_right(tokens.begins, first) - 1
@@ -107,9 +111,11 @@ def decide(
             begin, end = tokens.sentences[number]
             section = section_at(sections, max(tokens.starts[begin], mention.start))
             sentence = read_sentence(text, tokens, begin, end, section, names)
-            read[number] = (sentence, carried_relative(sentence, number, subject))
-        sentence, carried = read[number]
-        decisions.append(_self_evident(mention, _decide(sentence, subject, carried, mention, first, last), text))
+            personal = letter or not _OF_ONE.isdisjoint(sentence.words)
+            read[number] = (sentence, carried_relative(sentence, number, subject), personal)
+        sentence, carried, personal = read[number]
+        decision = _decide(sentence, subject, carried, mention, first, last, personal=personal)
+        decisions.append(_self_evident(mention, decision, text))
     return decisions
 
 
@@ -131,7 +137,14 @@ def _words(tokens: Tokens, spans: Sequence[Span]) -> tuple[int, int]:
 
 
 def _decide(
-    sentence: Sentence, subject: Subject, carried: Cue | None, mention: Mention, first: int, last: int
+    sentence: Sentence,
+    subject: Subject,
+    carried: Cue | None,
+    mention: Mention,
+    first: int,
+    last: int,
+    *,
+    personal: bool,
 ) -> Assertion:
     reason = load_rules("sections")["not_coded"].get(sentence.section.kind)
     if reason == "EXPLANATION" and _names_patient(sentence):
@@ -141,14 +154,14 @@ def _decide(
     negation = _negation(sentence, subject, first, last) or (
         _normality(sentence, first, last) if mention.candidates else _inner_negation(sentence, first, last)
     )
-    uncertain = _uncertainty(sentence, subject, first, last)
+    uncertain = _uncertainty(sentence, first, last, personal=personal)
     family = find_relative(sentence, subject, carried, first, last) or _family_section(sentence)
     if family is not None:
         negation = negation or denied_relatives(sentence, family)
         if negation is not None:
             return Assertion(Status.FAMILY, (family, negation), NotCoded.RELATIVE_DENIED)
         return Assertion(Status.FAMILY, (family,) if uncertain is None else (family, uncertain))
-    unsaid = _said_of_nobody(sentence, subject, first, last)
+    unsaid = _said_of_nobody(sentence, subject, first, last, personal=personal)
     if unsaid is not None:
         return unsaid
     if uncertain is not None:
@@ -235,7 +248,8 @@ def _answers(sentence: Sentence, hit: CueHit, last: int) -> bool:
         return False
     if between:
         return _COPULA.issuperset(between)
-    return gaps[hit.first] in (Gap.LABEL, Gap.SOFT) or "-" in sentence.gap(hit.first)
+    plain = sentence.word(hit.first) in _PLAIN_DENIAL  # "antinuclear antibodies negative"
+    return plain or gaps[hit.first] in (Gap.LABEL, Gap.SOFT) or "-" in sentence.gap(hit.first)
 
 
 def _list_holds(sentence: Sentence, cue: int, first: int) -> bool:
@@ -305,15 +319,15 @@ def _inner_negation(sentence: Sentence, first: int, last: int) -> Cue | None:
     return None
 
 
-def _uncertainty(sentence: Sentence, subject: Subject, first: int, last: int) -> Cue | None:
+def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -> Cue | None:
     mark = _question_mark(sentence, first, last)
     if mark is not None:
         return mark
-    kinds = ("uncertain.before", "uncertain.modal") if subject.letter else ("uncertain.before",)
+    kinds = ("uncertain.before", "uncertain.modal") if personal else ("uncertain.before",)
     for hit in sentence.before(kinds, first, 12):
         if not sentence.terminated(_behind_subject(sentence, hit.last), first, lists="or" in sentence.words):
             return sentence.cue("uncertainty", hit)
-    if subject.letter:
+    if personal:
         for hit in sentence.before(("risk.before",), first, 12):
             if not sentence.terminated(hit.last, first):
                 return sentence.cue("risk", hit)
@@ -347,12 +361,12 @@ def _family_section(sentence: Sentence) -> Cue | None:
     return next(iter(sentence.section_cue()), None)
 
 
-def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int) -> Assertion | None:
+def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int, *, personal: bool) -> Assertion | None:
     """Find what makes a finding no statement about the patient: a plan, advice, explanation or general risk."""
     for hit in sentence.after(("plan.after",), last, 1):
         if sentence.is_run(last, hit.first):
             return _not_coded(sentence, NotCoded.PLAN, "plan", hit)
-    if not subject.letter:
+    if not personal:
         return None
     for hit in sentence.before(("plan.before",), first, 8):
         if not sentence.terminated(hit.last, first, lists=False):
@@ -362,6 +376,8 @@ def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int)
     for hit in sentence.before(("conditional.before",), first, 25):
         if not _is_asked(sentence, hit) and not _may_follow(sentence, hit.last, first):
             return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
+    if not subject.letter:
+        return None
     if sentence.explanation is not None:
         return _not_coded(sentence, NotCoded.EXPLANATION, "explanation", sentence.explanation)
     for hit in sentence.before(("risk.before",), first, 12):

@@ -43,6 +43,15 @@ from phenoextract.text import fold, normalise, plain_form, tokenise
 from phenoextract.types import Method, Scope
 
 Progress = Callable[[int, int, str], None]
+_CONTRACTIONS = {
+    "can't": "cannot",
+    "doesn't": "does not",
+    "don't": "do not",
+    "didn't": "did not",
+    "won't": "will not",
+    "hasn't": "has not",
+    "haven't": "have not",
+}
 _LEXICON_COLUMNS = ["synonym", "hpo_id", "scope", "type", "context", "rationale"]
 _RELEASE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MAX_WORDS = 14
@@ -88,7 +97,12 @@ def build_index(
     release, terms, replaced, obsolete = _read_obo(obo)
     report(1, _STEPS, "collecting names")
     names = _collect_names(terms, read_lexicon(lexicon), replaced)
-    names += names_by_analogy(names, {row[0]: row[4] for row in terms})
+    suppressed = _suppressed()
+    names += [
+        name
+        for name in names_by_analogy(names, {row[0]: row[4] for row in terms})
+        if suppressed.isdisjoint((name.text.lower(), normalise(name.text)))
+    ]
     names.sort(key=lambda name: (name.hpo_id, name.text, name.method))
     report(2, _STEPS, "compiling the lexicon")
     strict, loose, pairs, words, surfaces = _compile(names)
@@ -232,6 +246,20 @@ def _below_phenotype(terms: list[list[Any]]) -> set[str]:
     return found
 
 
+def _suppressed() -> set[str]:
+    """Give the names that are not looked for, as written in lower case and as `normalise` gives them."""
+    return {form for text in load_rules("lexicon")["suppress"]["strings"] for form in (text, normalise(text))}
+
+
+def _contracted_or_not(text: str) -> list[str]:
+    """Give a name as it stands and, where it denies by a verb, the other way that is written: "can't", "cannot"."""
+    for contracted, spelt_out in _CONTRACTIONS.items():
+        for own, other in ((contracted, spelt_out), (spelt_out, contracted)):
+            if f" {own} " in f" {text} ":
+                return [text, f" {text} ".replace(f" {own} ", f" {other} ").strip()]
+    return [text]
+
+
 def _collect_names(
     terms: list[list[Any]],
     lexicon: Iterable[tuple[str, str, Scope, str, tuple[str, ...]]],
@@ -240,8 +268,14 @@ def _collect_names(
     """Gather the strings of phenotype terms; modes of inheritance, modifiers and the like are never phenotypes."""
     phenotypes = _below_phenotype(terms)
     rules = load_rules("lexicon")
-    suppressed = {form for text in rules["suppress"]["strings"] for form in (text, normalise(text))}
+    suppressed = _suppressed()
     context: dict[str, list[str]] = rules["context"]
+    tests, results = set(rules["results"]["tests"]), rules["results"]["words"]
+
+    def results_near(text: str) -> Sequence[str]:
+        said = set(map(fold, tokenise(text).words))
+        return results if tests & said and not said.intersection(results) else ()
+
     own = [
         (text, replaced.get(hpo_id, hpo_id), scope, kind, near)
         for text, hpo_id, scope, kind, near in lexicon
@@ -254,20 +288,19 @@ def _collect_names(
         names.setdefault((text.lower(), hpo_id), Name(text, hpo_id, scope, method, near))
 
     for text, hpo_id, scope, kind, near in own:
-        add(text, hpo_id, scope, Method.ABBREVIATION if kind == "abbreviation" else Method.UK_LEXICON, near)
+        for written in _contracted_or_not(text):
+            add(written, hpo_id, scope, Method.ABBREVIATION if kind == "abbreviation" else Method.UK_LEXICON, near)
     for hpo_id, label, _, synonyms, _ in terms:
         if hpo_id not in phenotypes:
             continue
         strings: list[tuple[str, Scope, Method, str | None]] = [(label, Scope.EXACT, Method.LABEL, None)]
         strings += [(text, Scope(scope), Method.SYNONYM, kind) for text, scope, kind in synonyms]
         for text, scope, method, synonym_type in strings:
-            if (
-                text.lower() in suppressed
-                or normalise(text) in suppressed
-                or (text.lower() in gated and method is not Method.LABEL)
-            ):
+            if not suppressed.isdisjoint((text.lower(), normalise(text))):
                 continue
-            near = tuple(context.get(text, context.get(text.lower(), ())))
+            if text.lower() in gated and method is not Method.LABEL:
+                continue
+            near = tuple(context.get(text, context.get(text.lower(), results_near(text))))
             if label.startswith("Fractured ") and text.lower().startswith("bone "):
                 continue  # a slip of the ontology for "broken"
             short = synonym_type == "abbreviation" or (len(text) <= 5 and text.isupper())

@@ -27,6 +27,7 @@ _CONJUNCTS = re.compile(_CONJUNCT)
 _NEXT = frozenset(kind | Gap.SPACE for kind in (Kind.CONTENT, Kind.MODIFIER))  # a word of a name with nothing before it
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
 _COPULAS = frozenset("is are was were be been appear appears appeared look looks looked seem seems seemed".split())
+_BEGINS_ANEW = frozenset("a an while whereas there which who that with by after from for during than".split())
 _ABNORMAL = word_hash("=abnormal")
 _MAX_LIST = 30  # words over which an "and" reaches back to the noun before its list
 _MAX_SPLIT = 7  # words between the pieces of one mention
@@ -146,6 +147,8 @@ class Coordination:
             if not any(loose[place] for place in content):
                 continue
             between = reading.tokens.fold(left[1] + 1, right[0])
+            if not _BEGINS_ANEW.isdisjoint(between):
+                continue  # "small hands and a typical face" names no small face
             predicate = between[:1] == ["and"] and not _COPULAS.isdisjoint(between[-2:])  # "ears and nose are small"
             manner = Manner(keep_order=not (shares_head or by_class or predicate), split=True, loose=by_class)
             hit = self._namer(reading, (left, right), names, manner, whole=False)
@@ -154,9 +157,9 @@ class Coordination:
             joined = not _CONJUNCTIONS.isdisjoint(reading.tokens.fold(left[1] + 1, until))
             if not (shares_head or joined) and reading.goes_on(right[1]):
                 continue  # "epicanthic folds, slanted palpebral fissures" names no palpebral fold
+            if shares_head and reading.describes(right[1]):
+                continue  # "absence of sweat glands and hair follicles" names no absent hair
             in_order = _in_order(hit, reading.tokens)
-            if shares_head and not in_order and loose[left[1]] in self._body and reading.goes_on(right[1]):
-                continue  # "hair follicles and thin skin" names no thin hair
             if not shares_head or joined or not in_order:  # a comma seldom shares a head
                 return hit
         return None

@@ -156,7 +156,8 @@ def _unrecognised(
         return answer(
             Outcome.ALIKE,
             f"no name says this; most like it in meaning is “{alike[0].synonym}”, by {alike[0].score:.2f} of 1, but it "
-            f"takes {LEAST_LIKENESS:.2f}, and more where the words say less or other things than the name",
+            f"takes {LEAST_LIKENESS:.2f}, more where the words say other things too, and words that say less than a "
+            "name are never taken for it",
         )
     return answer(Outcome.UNKNOWN, "no name of a term says this, and none is like it")
 
@@ -169,5 +170,5 @@ def _not_here(names: Sequence[Name]) -> str:
     labels = ", ".join(dict.fromkeys(f"“{name.text}”" for name in names))
     return (
         f"by themselves the words name {labels}, but here they stand in another order or form, across a comma or "
-        "the end of a line, or in a person's name"
+        "the end of a line, before a noun that they describe, or in a person's name"
     )

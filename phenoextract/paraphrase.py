@@ -9,7 +9,7 @@ from functools import lru_cache
 from phenoextract.index import Index
 from phenoextract.likeness import Likeness, Near, Pieces
 from phenoextract.naming import Hit, Piece
-from phenoextract.text import Gap, tokenise
+from phenoextract.text import Gap, fold, tokenise
 from phenoextract.types import Candidate, Method
 from phenoextract.vocabulary import BREAKS, CLOSE, Kind, Reading, Vocabulary, any_of, kind_of
 
@@ -21,12 +21,14 @@ _PROSE = re.compile(
 )
 # The shapes of words that a paraphrase may begin and end with.
 _ENDS = bytes(kind_of(shape) in (Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER) for shape in range(256))
+_TELLING = (Kind.MODIFIER, Kind.NEGATION)
+_RESULTS = frozenset({"positive", "positivity", "negative"})
 MAX_PHRASE = 8  # words in which two that stand together in some name begin a paraphrase
 MAX_PIECE = 16  # words of a paraphrase with the name that it ends in
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
-# phrase, of one that has words of its own and lacks some, and of one that says more than the phrase.
-_HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS = 0.88, 0.92, 0.95
-LEAST_LIKENESS = min(_HOLDS_NAME, _LEAST_ALIKE, _SAYS_LESS)
+# phrase, of one that has words of its own and lacks some, and of one that lacks some and has words that no name has.
+_HOLDS_NAME, _LEAST_ALIKE, _OTHER_WORDS = 0.88, 0.92, 0.95
+LEAST_LIKENESS = min(_HOLDS_NAME, _LEAST_ALIKE, _OTHER_WORDS)
 _LIKENESS = 0.6  # confidence of a phrase that equals a name in meaning alone
 _MAX_MEMO = 200_000
 
@@ -61,8 +63,11 @@ class Paraphraser:
             places = range(found.piece[0], found.piece[1] + 1)
             own, (of_name, telling) = reading.meanings(*found.piece), self._keys_of(found.name)
             if not telling <= own:
-                continue  # "progressive failure to thrive" is no severe one, "vitamin deficiency" no lack of vitamin A
-            if found.cosine < (_HOLDS_NAME if of_name <= own else _SAYS_LESS if own < of_name else _LEAST_ALIKE):
+                continue  # "progressive failure to thrive" is no severe one, "menarche occurred" is not its lack
+            less = own < of_name
+            if less and Kind.UNKNOWN not in map(reading.kind, places):
+                continue  # "biopsy-proven" says nothing of coeliac disease
+            if found.cosine < (_HOLDS_NAME if of_name <= own else _OTHER_WORDS if less else _LEAST_ALIKE):
                 continue
             candidate = by_likeness(self._index, found.name, found.cosine)
             above = self._index.ontology.ancestors(candidate.hpo_id)
@@ -78,14 +83,17 @@ class Paraphraser:
     def _meanings_of_name(self, name: int) -> tuple[frozenset[int], frozenset[int]]:
         """Give the keys of a name's words that bear on meaning, and of those among them that nothing else implies.
 
-        These are the words of degree and side, and single letters and numbers.
+        These are the words of degree, side, denial and result, and single letters and numbers.
         """
         reading = self._vocabulary.read(tokenise(self._index.names[name].text))
         words = reading.tokens.words
         telling = {
-            key if reading.kind(place) == Kind.MODIFIER else reading.loose[place]
+            key if reading.kind(place) in _TELLING else reading.loose[place]
             for place, key in enumerate(reading.strict)
-            if reading.kind(place) == Kind.MODIFIER or len(words[place]) == 1 or words[place].isdigit()
+            if reading.kind(place) in _TELLING
+            or len(words[place]) == 1
+            or words[place].isdigit()
+            or fold(words[place]) in _RESULTS
         }
         return reading.meanings(0, len(words) - 1), frozenset(telling - {0})
 

@@ -252,7 +252,9 @@ def _behind(sentence: Sentence, last: int) -> Cue | None:
             between = between[1:]
         linked = bool(between) and between[0] in listed("kin", "linking")
         whole = not between and hit.last > hit.first  # "in the family", "runs in the family"
-        if (linked and listed("kin", "counting").issuperset(between[1:])) or whole:
+        owner = between.index("s") - 1 if "s" in between else 0  # "in John's brother", "in the girl's cousin"
+        counted = [word for place, word in enumerate(between) if place not in (0, owner)]
+        if (linked and listed("kin", "counting").issuperset(counted)) or whole:
             return sentence.cue("family", hit)
     return None
 

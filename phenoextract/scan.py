@@ -7,15 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from phenoextract.index import OF_DEGREE
+from phenoextract.index import OF_DEGREE, word_hash
 from phenoextract.link import Manner
 from phenoextract.naming import Hit, Namer, Piece, Sieve
-from phenoextract.text import Gap
+from phenoextract.text import Gap, fold, tokenise
 from phenoextract.vocabulary import BREAKS, Kind, Mark, Reading, gap_of, kind_of
 
 _PLAIN = Manner()
 _MAX_SOFT = 2  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
+_DENIED_INSTEAD = frozenset(
+    "of change changes problem problems concern concerns difficulty difficulties issue issues".split()
+)
+_ABNORMAL = word_hash("=abnormal")
+_ADJECTIVE = ("al", "ar", "ic", "ous")
 # By shape: the words that count for names, and those before which every name ends (an unknown one, one behind a break).
 _COUNTS = bytes(kind_of(shape) in (Kind.CONTENT, Kind.NEGATION, Kind.MODIFIER) for shape in range(256))
 _PARTS = bytes(kind_of(shape) == Kind.UNKNOWN or gap_of(shape) in BREAKS for shape in range(256))
@@ -124,6 +129,8 @@ class Scanner:
         if first == last:
             return self._namer(reading, (piece,), names, _PLAIN, whole=True)
         gaps, shape = reading.tokens.gaps, reading.shape
+        if reading.kind(first) == Kind.NEGATION and _denies_more(reading, last):
+            return None  # "no vision changes" denies the changes, "no periods of apnoea" the apnoea
         soft = gaps.count(Gap.SOFT, first + 1, last + 1)
         if soft > _MAX_SOFT:
             return None
@@ -138,4 +145,28 @@ class Scanner:
         between = max(shape[first + 1 : last], default=0)
         joined = soft > 0 or between >= Kind.JOINING
         manner = Manner(keep_order=joined or between >= Kind.ORDERED, joined=joined, loose=loose)
-        return self._namer(reading, (piece,), names, manner, whole=whole)
+        hit = self._namer(reading, (piece,), names, manner, whole=whole)
+        return None if hit is not None and _describes_more(reading, piece, hit) else hit
+
+
+def _denies_more(reading: Reading, last: int) -> bool:
+    """Tell whether what a name's first word denies is only named behind it."""
+    return (
+        not _DENIED_INSTEAD.isdisjoint(reading.tokens.fold(last + 1, last + 2))
+        and reading.tokens.gaps[last + 1] == Gap.SPACE
+    )
+
+
+def _describes_more(reading: Reading, piece: Piece, hit: Hit) -> bool:
+    """Tell whether a hit ends in a word that only describes the noun behind it.
+
+    That is so after "abnormal" ("an abnormal brain wave" is no abnormal brain), and for an adjective where the name
+    has a noun ("a large nasal root" is no large nose).
+    """
+    first, last = piece
+    if not reading.describes(last):
+        return False
+    if reading.loose[first] == _ABNORMAL:
+        return True
+    adjective = fold(reading.tokens.words[last])
+    return adjective.endswith(_ADJECTIVE) and adjective not in map(fold, tokenise(hit.candidates[0].synonym).words)

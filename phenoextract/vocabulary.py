@@ -69,6 +69,11 @@ class Mark:
 
 CLOSE = (Gap.SPACE, Gap.LABEL)  # gaps that a phrase runs on over
 BREAKS = (Gap.HARD, Gap.SENTENCE)  # gaps that no name runs over
+# Nouns behind a part of the body or a finding that say no more than it does: "knee joints", "hooked clavicular ends".
+_ADD_NOTHING = frozenset(
+    "bone bones joint joints suture sutures end ends body bodies ossification region regions area areas spells "
+    "activity background".split()
+)
 
 
 def kind_of(shape: int) -> int:
@@ -194,6 +199,12 @@ class Reading:
         if behind == len(self.shape) or self.tokens.gaps[behind] not in CLOSE:
             return False
         return self.kind(behind) in (Kind.CONTENT, Kind.NEGATION)
+
+    def describes(self, place: int) -> bool:
+        """Tell whether a word stands right before a noun of content that adds something to it."""
+        if not self.goes_on(place) or self.kind(place + 1) != Kind.CONTENT:
+            return False
+        return _ADD_NOTHING.isdisjoint(self.tokens.fold(place + 1, place + 2))
 
     def content(self, first: int, last: int) -> list[int]:
         """Give the words from one to another that count for names."""

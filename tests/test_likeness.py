@@ -72,6 +72,12 @@ def test_a_paraphrase_can_be_denied(extractor: Extractor) -> None:
     assert (feature.label, feature.status.value) == ("Hypotonia", "absent")
 
 
+@pytest.mark.artefacts
+@pytest.mark.parametrize("text", ["Menarche occurred at age 13.", "Biopsy-proven disease was treated."])
+def test_words_that_a_name_denies_or_only_begins_with_are_not_it(real_extractor: Extractor, text: str) -> None:
+    assert real_extractor(text).features == ()
+
+
 @pytest.mark.parametrize(
     "text",
     ["The muscle tone was tested.", "The corpus callosum is shown.", "Head and eye were seen.", "", "Feeble."],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -193,3 +194,29 @@ def test_pipeline_finds_nothing_in_an_idiom(real: Extractor, nested_real: Extrac
 )
 def test_pipeline_finds_what_is_only_like_an_idiom_or_longer(real: Extractor, text: str, label: str) -> None:
     assert [feature.label for feature in real(text).features] == [label]
+
+
+def lines_of(name: str) -> list[str]:
+    lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_pipeline_finds_nothing_in_ordinary_sentences(real: Extractor) -> None:
+    sentences = lines_of("nothing_to_code.txt")
+    reports = real.pipe(Document(str(number), sentence) for number, sentence in enumerate(sentences))
+    found = {
+        sentence: labels
+        for sentence, report in zip(sentences, reports, strict=True)
+        if (labels := [feature.label for feature in report.features if feature.status is Status.PRESENT])
+    }
+    assert found == {}
+
+
+def test_pipeline_finds_what_clinics_write(real: Extractor) -> None:
+    cases = [line.split(" -> ") for line in lines_of("clinic_wording.txt")]
+    reports = real.pipe(Document(str(number), sentence) for number, (sentence, _) in enumerate(cases))
+    found = {
+        sentence: {feature.label for feature in report.features if feature.status is Status.PRESENT}
+        for (sentence, _), report in zip(cases, reports, strict=True)
+    }
+    assert found == {sentence: set(labels.split("; ")) for sentence, labels in cases}

@@ -241,6 +241,19 @@ def test_what_was_noted_to_be_is_what_it_was_noted_as(more: Extractor) -> None:
     assert labels(more, "His ears were noted to be low-set.") == {"Low-set ears"}
 
 
+def test_an_article_begins_what_shares_nothing(more: Extractor) -> None:
+    both = {"Abnormal rib morphology", "Abnormality of the eye"}
+    assert labels(more, "There was an abnormality of the ribs and eyes.") == both
+    assert labels(more, "There was an abnormality of the ribs and a scar by the eye.") == {"Abnormal rib morphology"}
+
+
+def test_what_only_describes_the_next_word_is_not_named(more: Extractor) -> None:
+    assert labels(more, "There were ocular anomalies.") == {"Abnormality of the eye"}
+    assert labels(more, "There were anomalies of the ocular muscle tone.") == set()
+    assert labels(more, "She has abnormal eyes.") == {"Abnormality of the eye"}
+    assert labels(more, "She has abnormal eye muscle tone.") == set()
+
+
 def test_and_within_a_name(more: Extractor) -> None:
     assert pieces(more, "She has nausea and vomiting.") == {("Nausea and vomiting", ("nausea and vomiting",))}
     assert labels(more, "She has vomiting and nausea.") == {"Nausea", "Vomiting"}
