@@ -38,8 +38,8 @@ _OF_ONE = _OF_PATIENT | {
     "please"
 }  # in prose about a disease, words of a sentence that is about one person all the same
 _SELF_EVIDENT = {Status.UNCERTAIN: "measurement", Status.ABSENT: "normality"}  # the cue that such a mention is
-_PLAIN_DENIAL = frozenset({"nil", "neg", "negative"})
-_DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
+_PLAIN_DENIAL = frozenset({"nil", "neg", "negative", "n"})
+_DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "n", "0"})
 _AUXILIARY = frozenset(
     "have had has having been be shown show any developed he she it there is this was that they you too also".split()
 )
@@ -71,6 +71,8 @@ _LINKING = frozenset(
     "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "
     "the at either side sides examination to seems".split()
 )
+_EMPTY_BOX = re.compile(r"[\s:]*(\[ ?\]|[☐□])")
+_BOXES_FIRST = re.compile(r"\s*(?:\[[ xX✓✔]?\]|[☐□☑☒])")
 _QUERIED = re.compile(r" ?\(?(\?)\??\)?(?=[\s,;).]|$)")
 
 
@@ -320,7 +322,7 @@ def _inner_negation(sentence: Sentence, first: int, last: int) -> Cue | None:
 
 
 def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -> Cue | None:
-    mark = _question_mark(sentence, first, last)
+    mark = _question_mark(sentence, first, last) or _unticked(sentence, first, last)
     if mark is not None:
         return mark
     kinds = ("uncertain.before", "uncertain.modal") if personal else ("uncertain.before",)
@@ -335,6 +337,17 @@ def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -
         if _links(sentence, last, hit.first):
             return sentence.cue("uncertainty", hit)
     return None
+
+
+def _unticked(sentence: Sentence, first: int, last: int) -> Cue | None:
+    """Find the empty box of a finding that a form offers: before it, where boxes begin the line, or behind it."""
+    text, starts, ends = sentence.text, sentence.tokens.starts, sentence.tokens.ends
+    before = _EMPTY_BOX.search(text, ends[first - 1] if first else 0, starts[first])
+    behind = _EMPTY_BOX.match(text, ends[last], starts[last + 1] if last + 1 < len(starts) else len(text))
+    if before is None and behind is None:
+        return None
+    box = before if _BOXES_FIRST.match(text, text.rfind("\n", 0, starts[first]) + 1) else behind
+    return None if box is None else Cue("uncertainty", box.start(1), box.end(1), box[1])
 
 
 def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:

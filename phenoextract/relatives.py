@@ -13,7 +13,7 @@ from phenoextract.text import Gap
 from phenoextract.types import Cue
 
 PRONOUN = {"he": "male", "his": "male", "him": "male", "she": "female", "her": "female"}
-SELF = frozenset({"patient", "proband", "you", "i", "himself", "herself"})
+SELF = frozenset({"patient", "pt", "proband", "you", "i", "himself", "herself"})
 _OF_KIN = ("kin.words", "kin.children")
 _LOOK_BACK = 6  # sentences in which a pronoun's relative may have been named
 _INTRODUCTION = 800  # characters in which a letter says who it is about
@@ -146,7 +146,11 @@ def denied_relatives(sentence: Sentence, family: Cue) -> Cue | None:
 def _begins_clause(sentence: Sentence, pronoun: CueHit) -> bool:
     """Tell whether a word for the patient is the subject of the clause that follows."""
     starts = pronoun.first == sentence.begin or sentence.tokens.gaps[pronoun.first] >= Gap.SOFT
-    return starts or sentence.word(pronoun.first) in SELF or sentence.word(pronoun.first - 1) in _CLAUSE
+    before = sentence.word(pronoun.first - 1)
+    told = (
+        before in listed("kin", "telling") - {"told"} and sentence.word(pronoun.first) in PRONOUN
+    )  # "she says he has"
+    return starts or told or sentence.word(pronoun.first) in SELF or before in _CLAUSE
 
 
 def _is_aside(sentence: Sentence, pronoun: CueHit, *, followed: bool) -> bool:

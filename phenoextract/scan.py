@@ -14,7 +14,7 @@ from phenoextract.text import Gap, fold, tokenise
 from phenoextract.vocabulary import BREAKS, Kind, Mark, Reading, gap_of, kind_of
 
 _PLAIN = Manner()
-_MAX_SOFT = 2  # commas that one name may run across
+_MAX_SOFT = 3  # commas that one name may run across
 _MAX_WORDS = 20  # words of content and degree among which a name is looked for: names have fourteen at most
 _DENIED_INSTEAD = frozenset(
     "of change changes problem problems concern concerns difficulty difficulties issue issues".split()
