@@ -176,15 +176,19 @@ def _decide(
 
 
 def _negation(sentence: Sentence, subject: Subject, first: int, last: int) -> Cue | None:
-    for hit in sentence.before(("negation.before", "negation.pseudo"), first):
+    for hit in sentence.before(("negation.before", "negation.heading", "negation.pseudo"), first):
         owner = _behind_subject(sentence, hit.last)
+        if _heads_list(sentence, hit):
+            owner = hit.last + 1  # "absent: ataxia, seizures"
+        elif hit.kind == "negation.heading":
+            continue
         if hit.kind == "negation.pseudo":
             if not sentence.terminated(hit.last, first):
                 return None
         elif (
             (first - owner <= _SHORT_REACH or sentence.phrase(hit) not in listed("negation", "short"))
             and (subject.letter or not _divides_groups(sentence, hit))
-            and not sentence.terminated(owner, first)
+            and (owner == first or not sentence.terminated(owner, first))
             and _list_holds(sentence, hit.last, first)
             and not _misses_a_part(sentence, hit, first)
         ):
@@ -203,6 +207,13 @@ def _negation(sentence: Sentence, subject: Subject, first: int, last: int) -> Cu
                 if not (_of_kin(sentence, hit) or _is_past(sentence, hit.last)):
                     return sentence.cue("negation", hit)
     return None
+
+
+def _heads_list(sentence: Sentence, hit: CueHit) -> bool:
+    """Tell whether a denial stands before a colon, and nothing before it but the end of another list."""
+    gaps = sentence.tokens.gaps
+    heads = hit.first == sentence.begin or gaps[hit.first] >= Gap.HARD
+    return heads and hit.last + 1 < sentence.end and gaps[hit.last + 1] == Gap.LABEL
 
 
 def _coordinated(sentence: Sentence, end: int, cue: int) -> bool:

@@ -34,6 +34,7 @@ _STATED = frozenset(
     "is are was were has have had been also both first noted seen diagnosed found identified reported present "
     "known documented observed described recognised recorded confirmed detected".split()
 )
+_WITHIN = frozenset({"in", "run", "runs", "running"})
 _MALE = frozenset({"male", "boy", "son", "gentleman", "man", "mr", "master", "he", "his"})
 _FEMALE = frozenset({"female", "girl", "daughter", "lady", "woman", "mrs", "miss", "ms", "she", "her"})
 _WORD = re.compile(r"\w+")
@@ -180,7 +181,9 @@ def _has(sentence: Sentence, hit: CueHit, subject: Subject, first: int, *, follo
     if _is_object(sentence, hit, subject):
         return False
     heads_sentence = hit.first == sentence.begin or (hit.first == sentence.begin + 1 and nearby[0] in _DENIED)
-    return subject.letter or owned or hit.last > hit.first or heads_sentence
+    # "affected: mother, breast cancer", but "head: relative microcephaly"
+    labelled = sentence.tokens.gaps[hit.first] == Gap.LABEL and sentence.word(hit.first) != "relative"
+    return subject.letter or owned or labelled or hit.last > hit.first or heads_sentence
 
 
 def _is_denied_to_exist(sentence: Sentence, hit: CueHit) -> bool:
@@ -255,7 +258,7 @@ def _behind(sentence: Sentence, last: int) -> Cue | None:
         while between and between[0] in _STATED:
             between = between[1:]
         linked = bool(between) and between[0] in listed("kin", "linking")
-        whole = not between and hit.last > hit.first  # "in the family", "runs in the family"
+        whole = not between and sentence.word(hit.first) in _WITHIN  # "in the family", "runs in the family"
         owner = between.index("s") - 1 if "s" in between else 0  # "in John's brother", "in the girl's cousin"
         counted = [word for place, word in enumerate(between) if place not in (0, owner)]
         if (linked and listed("kin", "counting").issuperset(counted)) or whole:
