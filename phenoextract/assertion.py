@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from phenoextract.cues import CueHit, Sentence, listed, read_sentence
+from phenoextract.form_answers import Answer, find_answer
 from phenoextract.relatives import (
     PRONOUN,
     SELF,
@@ -38,8 +39,8 @@ _OF_ONE = _OF_PATIENT | {
     "please"
 }  # in prose about a disease, words of a sentence that is about one person all the same
 _SELF_EVIDENT = {Status.UNCERTAIN: "measurement", Status.ABSENT: "normality"}  # the cue that such a mention is
-_PLAIN_DENIAL = frozenset({"nil", "neg", "negative", "n"})
-_DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "n", "0"})
+_PLAIN_DENIAL = frozenset({"nil", "neg", "negative"})
+_DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
 _AUXILIARY = frozenset(
     "have had has having been be shown show any developed he she it there is this was that they you too also".split()
 )
@@ -71,8 +72,6 @@ _LINKING = frozenset(
     "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "
     "the at either side sides examination to seems".split()
 )
-_EMPTY_BOX = re.compile(r"[\s:]*(\[ ?\]|[☐□])")
-_BOXES_FIRST = re.compile(r"\s*(?:\[[ xX✓✔]?\]|[☐□☑☒])")
 _QUERIED = re.compile(r" ?\(?(\?)\??\)?(?=[\s,;).]|$)")
 
 
@@ -157,6 +156,10 @@ def _decide(
         _normality(sentence, first, last) if mention.candidates else _inner_negation(sentence, first, last)
     )
     uncertain = _uncertainty(sentence, first, last, personal=personal)
+    answered = find_answer(sentence.text, sentence.tokens, first, last)
+    if answered is not None:
+        negation = answered.cue if answered.answer is Answer.NO else None
+        uncertain = answered.cue if answered.answer is Answer.UNKNOWN else None
     family = find_relative(sentence, subject, carried, first, last) or _family_section(sentence)
     if family is not None:
         negation = negation or denied_relatives(sentence, family)
@@ -333,7 +336,7 @@ def _inner_negation(sentence: Sentence, first: int, last: int) -> Cue | None:
 
 
 def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -> Cue | None:
-    mark = _question_mark(sentence, first, last) or _unticked(sentence, first, last)
+    mark = _question_mark(sentence, first, last)
     if mark is not None:
         return mark
     kinds = ("uncertain.before", "uncertain.modal") if personal else ("uncertain.before",)
@@ -348,17 +351,6 @@ def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -
         if _links(sentence, last, hit.first):
             return sentence.cue("uncertainty", hit)
     return None
-
-
-def _unticked(sentence: Sentence, first: int, last: int) -> Cue | None:
-    """Find the empty box of a finding that a form offers: before it, where boxes begin the line, or behind it."""
-    text, starts, ends = sentence.text, sentence.tokens.starts, sentence.tokens.ends
-    before = _EMPTY_BOX.search(text, ends[first - 1] if first else 0, starts[first])
-    behind = _EMPTY_BOX.match(text, ends[last], starts[last + 1] if last + 1 < len(starts) else len(text))
-    if before is None and behind is None:
-        return None
-    box = before if _BOXES_FIRST.match(text, text.rfind("\n", 0, starts[first]) + 1) else behind
-    return None if box is None else Cue("uncertainty", box.start(1), box.end(1), box[1])
 
 
 def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:

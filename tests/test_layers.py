@@ -15,7 +15,7 @@ LAYERS = [
     {"types", "errors", "rules", "purpose"},
     {"text", "ontology", "reasons", "laboratory"},
     {"index", "encoder", "digits", "measure", "sections", "cues", "spelling", "release_diff", "confidence"},
-    {"analogy", "relatives", "likeness", "vocabulary"},
+    {"analogy", "form_answers", "relatives", "likeness", "vocabulary"},
     {"build", "link", "term_search", "normal_findings", "assertion", "report"},
     {"naming"},
     {"scan", "coordination", "abbreviations", "omission", "paraphrase"},

@@ -1,0 +1,66 @@
+"""What a form or a table answers to a finding: a box, or a word behind a mark ("Seizures: no", "ptosis | yes")."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from phenoextract.rules import load_rules
+from phenoextract.text import Tokens
+from phenoextract.types import Cue
+
+_EMPTY_BOX = re.compile(r"[\s:]*(\[ ?\]|[☐□])")
+_BOXES_FIRST = re.compile(r"\s*(?:\[[ xX✓✔]?\]|[☐□☑☒])")
+
+
+class Answer(StrEnum):
+    """What a form says of a finding; the values are the parts of rules/context.toml with the words for it."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Answered(NamedTuple):
+    """An answer and the characters that give it."""
+
+    answer: Answer
+    cue: Cue
+
+
+def find_answer(text: str, tokens: Tokens, first: int, last: int) -> Answered | None:
+    """Find the answer to the finding in the words `first` to `last`, the first and last of them, if there is any."""
+    box = _empty_box(text, tokens, first, last)
+    if box is not None:
+        return Answered(Answer.UNKNOWN, Cue("uncertainty", box.start(1), box.end(1), box[1]))
+    said = _pattern().match(text, tokens.ends[last])
+    if said is None or said.lastgroup is None:
+        return None
+    answer = Answer(said.lastgroup)
+    kind = "negation" if answer is Answer.NO else "uncertainty"
+    return Answered(answer, Cue(kind, *said.span(said.lastgroup), said[said.lastgroup]))
+
+
+def _empty_box(text: str, tokens: Tokens, first: int, last: int) -> re.Match[str] | None:
+    """Find the empty box of a finding: before it, where boxes begin the line, or behind it."""
+    starts, ends = tokens.starts, tokens.ends
+    before = _EMPTY_BOX.search(text, ends[first - 1] if first else 0, starts[first])
+    behind = _EMPTY_BOX.match(text, ends[last], starts[last + 1] if last + 1 < len(starts) else len(text))
+    if before is None and behind is None:
+        return None
+    return before if _BOXES_FIRST.match(text, text.rfind("\n", 0, starts[first]) + 1) else behind
+
+
+@lru_cache(maxsize=1)
+def _pattern() -> re.Pattern[str]:
+    """Give the pattern of a mark, or a capital Y or N without one, and an answer that ends its clause or its row.
+
+    A row with more cells is a table of several people.
+    """
+    listed = {answer: sorted(load_rules("context")["answers"][answer], key=len, reverse=True) for answer in Answer}
+    words = "|".join(f"(?P<{answer}>{'|'.join(map(re.escape, said))})" for answer, said in listed.items())
+    mark = r"[ \t]*(?:[:=|(\[?\t]|[ \t][-–—](?=[ \t])|(?=[ \t](?-i:[YN])\b))[ \t]*"
+    end = r"(?=[ \t]*(?:$|[\n\r,;.)\]]|/ |\|[ \t]*(?:[\n\r]|$)))"
+    return re.compile(f"{mark}(?:{words}){end}", re.IGNORECASE)
