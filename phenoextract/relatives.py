@@ -183,12 +183,17 @@ def _has(sentence: Sentence, hit: CueHit, subject: Subject, first: int, *, follo
     heads_sentence = hit.first == sentence.begin or (hit.first == sentence.begin + 1 and nearby[0] in _DENIED)
     # "affected: mother, breast cancer", but "head: relative microcephaly"
     labelled = sentence.tokens.gaps[hit.first] == Gap.LABEL and sentence.word(hit.first) != "relative"
-    return subject.letter or owned or labelled or hit.last > hit.first or heads_sentence
+    return subject.letter or owned or labelled or heads_sentence or _is_history(sentence, hit)
+
+
+def _is_history(sentence: Sentence, hit: CueHit) -> bool:
+    """Tell what speaks of the family as a whole, "family history", "FHx", "runs in the family", from one relative."""
+    return hit.last > hit.first or sentence.word(hit.first).startswith("fh")
 
 
 def _is_denied_to_exist(sentence: Sentence, hit: CueHit) -> bool:
     """Tell "he has no siblings" from "no siblings have"."""
-    if hit.last > hit.first or sentence.word(hit.first).startswith("fh"):
+    if _is_history(sentence, hit):
         return False
     if sentence.between(hit.first - 1, hit.first) != ["no"]:
         return False
@@ -245,6 +250,8 @@ def _only_there(sentence: Sentence, hit: CueHit) -> bool:
     """Tell relatives who are only there: "attended with his mother", "lives with", "according to"."""
     if not {"who", "whose"}.isdisjoint(sentence.between(hit.last + 1, hit.last + 3)):
         return False
+    if _is_history(sentence, hit):
+        return False  # "referred with a family history of deafness"
     return not _COMPANY.isdisjoint(sentence.between(hit.first - 3, hit.first))
 
 
