@@ -35,6 +35,9 @@ _NOT_CUES = frozenset(
         ("negation", "short"),
         ("negation", "missing"),
         ("negation", "groups"),
+        ("answers", "yes"),
+        ("answers", "no"),
+        ("answers", "unknown"),
     ]
 )
 

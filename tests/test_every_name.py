@@ -34,6 +34,8 @@ def extractor() -> Extractor:
 def test_every_name_can_be_denied_queried_or_said_of_a_relative(extractor: Extractor, status: Status) -> None:
     # a measured value is a fact whatever stands before it: "no length below the 0.4th centile" is no way to deny one
     names = [name for name in extractor.names if name.scope is Scope.EXACT and not any(map(str.isdigit, name.text))]
+    # "no with-the-rule astigmatism": the "with" ends what is denied, and is not known for a part of the name
+    names = [name for name in names if not name.text.lower().startswith("with")]
     texts = [name.text for name in random.Random(1).sample(names, NAMES)]
     missed, found = [], 0
     for text in texts:
