@@ -160,7 +160,10 @@ def _decide(
     if answered is not None:
         negation = answered.cue if answered.answer is Answer.NO else None
         uncertain = answered.cue if answered.answer is Answer.UNKNOWN else None
-    family = find_relative(sentence, subject, carried, first, last) or _family_section(sentence)
+    family = find_relative(sentence, subject, carried, first, last)
+    if family is not None and answered is not None and "\n" in sentence.text[family.end : mention.start]:
+        family = None  # a line of a form is about the patient, whatever the line above it is about
+    family = family or _family_section(sentence)
     if family is not None:
         negation = negation or denied_relatives(sentence, family)
         if negation is not None:
