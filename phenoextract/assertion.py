@@ -39,6 +39,7 @@ _OF_ONE = _OF_PATIENT | {
     "please"
 }  # in prose about a disease, words of a sentence that is about one person all the same
 _SELF_EVIDENT = {Status.UNCERTAIN: "measurement", Status.ABSENT: "normality"}  # the cue that such a mention is
+_ADVICE = (NotCoded.PLAN, NotCoded.CONDITIONAL)  # nobody's, under a heading of the family too
 _PLAIN_DENIAL = frozenset({"nil", "neg", "negative"})
 _DENIAL = frozenset({"no", "nil", "none", "neg", "negative", "ve", "0"})
 _AUXILIARY = frozenset(
@@ -163,13 +164,15 @@ def _decide(
     family = find_relative(sentence, subject, carried, first, last)
     if family is not None and answered is not None and "\n" in sentence.text[family.end : mention.start]:
         family = None  # a line of a form is about the patient, whatever the line above it is about
+    unsaid = None if family else _said_of_nobody(sentence, subject, first, last, personal=personal)
+    if unsaid is not None and unsaid.not_coded in _ADVICE:
+        return unsaid
     family = family or _family_section(sentence)
     if family is not None:
         negation = negation or denied_relatives(sentence, family)
         if negation is not None:
             return Assertion(Status.FAMILY, (family, negation), NotCoded.RELATIVE_DENIED)
         return Assertion(Status.FAMILY, (family,) if uncertain is None else (family, uncertain))
-    unsaid = _said_of_nobody(sentence, subject, first, last, personal=personal)
     if unsaid is not None:
         return unsaid
     if uncertain is not None:

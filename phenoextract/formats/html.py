@@ -34,6 +34,7 @@ sup a{color:#003087}
 table{border-collapse:collapse;width:100%;margin:1rem 0}
 caption{text-align:left;font-weight:bold;font-size:1.25rem}
 th,td{border:1px solid #768692;padding:.4rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+@media (min-width:40rem){th,td:first-child{overflow-wrap:normal}}
 .check{font-weight:bold}
 footer{border-top:1px solid #768692;font-size:.9rem}
 """
