@@ -28,7 +28,11 @@ _COMPANY = frozenset(
     {"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like", "towards", "toward"}
 )
 _CLAUSE = frozenset({"and", "but", "who", "that", "because", "while", "whereas"})
-_DENIED = frozenset({"no", "neither", "none", "without", "nobody"})
+_DENIED = frozenset({"no", "neither", "none", "without", "nobody", "negative"})
+_OF_PARENTS = frozenset({"maternal", "paternal", "parental"})
+_OF_KIND = frozenset(
+    "identical nonidentical fraternal twin step grand great half first second third distant late deceased only".split()
+)
 _HAVING = frozenset({"have", "has", "had", "with", "are", "is", "was", "were", "known"})
 _STATED = frozenset(
     "is are was were has have had been also both first noted seen diagnosed found identified reported present "
@@ -114,9 +118,13 @@ def carried_relative(sentence: Sentence, number: int, subject: Subject) -> Cue |
 
 def find_relative(sentence: Sentence, subject: Subject, carried: Cue | None, first: int, last: int) -> Cue | None:
     """Find the relative that a finding belongs to: the subject before it, or "in his mother" behind it."""
-    if (carried is None and sentence.kinds.isdisjoint(_OF_KIN)) or not subject.relatives:
+    if not subject.relatives:
         return None
     owner = sentence.word(first - 1) if first > sentence.begin else ""
+    if owner in _OF_PARENTS:
+        return sentence.cue("family", CueHit("kin.words", first - 1, first - 1))  # "maternal epilepsy"
+    if carried is None and sentence.kinds.isdisjoint(_OF_KIN):
+        return None
     if owner in ("his", "her") and carried is None and PRONOUN[owner] == subject.gender:
         return None  # "Mum showed me a video of his seizures"
     followed = False
@@ -180,7 +188,8 @@ def _has(sentence: Sentence, hit: CueHit, subject: Subject, first: int, *, follo
         return False
     if _is_object(sentence, hit, subject):
         return False
-    heads_sentence = hit.first == sentence.begin or (hit.first == sentence.begin + 1 and nearby[0] in _DENIED)
+    said = sentence.between(sentence.begin, hit.first)  # "second cousin with albinism", "no siblings have"
+    heads_sentence = (len(said) == 1 and said[0] in _DENIED) or _OF_KIND.issuperset(said)
     # "affected: mother, breast cancer", but "head: relative microcephaly"
     labelled = sentence.tokens.gaps[hit.first] == Gap.LABEL and sentence.word(hit.first) != "relative"
     return subject.letter or owned or labelled or heads_sentence or _is_history(sentence, hit)
