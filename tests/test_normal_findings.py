@@ -27,6 +27,8 @@ NAMES = {
     "HP:0010831": "Impaired proprioception",
     "HP:0010830": "Impaired tactile sensation",
     "HP:0000465": "Webbed neck",
+    "HP:0000366": "Abnormality of the nose",
+    "HP:0040057": "Abnormal nasal hair morphology",
 }
 SYNONYMS = {
     "HP:0000324": (Synonym("Asymmetry of face", Scope.EXACT),),
@@ -60,6 +62,7 @@ def denied(text: str) -> list[tuple[str, str]]:
     ("text", "expected"),
     [
         ("MOUTH: Normal lips.", [("Normal lips", "Abnormal lip morphology")]),
+        ("HEAD: round. Nose: normal.", [("Nose: normal", "Abnormality of the nose")]),
         (
             "MOUTH: normal lips and tongue; high palate",
             [("normal lips", "Abnormal lip morphology"), ("normal tongue", "Abnormality of the tongue")],
