@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from phenoextract.cues import CueHit, Sentence, listed, read_sentence
-from phenoextract.form_answers import Answer, find_answer
+from phenoextract.form_answers import Answer, answer_at, find_answer
 from phenoextract.relatives import (
     PRONOUN,
     SELF,
@@ -65,6 +65,7 @@ _ASSERTING = frozenset(
 )
 _FILLER = frozenset({"any", "the", "a", "an", "and", "or", "other", "significant", "obvious", "of", "true", "frank"})
 _COPULA = frozenset({"is", "are", "was", "were"})
+_ASKS = frozenset("any do does did has have had is are was were can could would should might may".split())
 _ASKING = frozenset(
     "wonder wonders wondered wondering ask asked see sure know clear certain check unclear uncertain unsure unknown "
     "query as".split()  # "as if she was going to faint"
@@ -158,6 +159,12 @@ def _decide(
     )
     uncertain = _uncertainty(sentence, first, last, personal=personal)
     answered = find_answer(sentence.text, sentence.tokens, first, last)
+    asked = _question(sentence) if answered is None else None
+    if asked is not None:  # "any fever, cough or rash? No": of all that is asked a yes leaves open which
+        answered = answer_at(sentence.text, asked.start)
+        uncertain = uncertain or asked
+        if answered is not None and answered.answer is not Answer.NO:
+            answered = None
     if answered is not None:
         negation = answered.cue if answered.answer is Answer.NO else None
         uncertain = answered.cue if answered.answer is Answer.UNKNOWN else None
@@ -357,6 +364,17 @@ def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -
         if _links(sentence, last, hit.first):
             return sentence.cue("uncertainty", hit)
     return None
+
+
+def _question(sentence: Sentence) -> Cue | None:
+    """Find the mark of a sentence that asks whether something is so, by its first word behind a speaker's name."""
+    tokens = sentence.tokens
+    end = tokens.ends[sentence.end - 1]
+    mark = sentence.text.find("?", end, end + 3)
+    speaks = sentence.begin + 1 < sentence.end and tokens.gaps[sentence.begin + 1] >= Gap.LABEL
+    if mark < 0 or _ASKS.isdisjoint(sentence.words[: 2 if speaks else 1]):
+        return None
+    return Cue("uncertainty", mark, mark + 1, "?")
 
 
 def _question_mark(sentence: Sentence, first: int, last: int) -> Cue | None:

@@ -35,7 +35,12 @@ def find_answer(text: str, tokens: Tokens, first: int, last: int) -> Answered | 
     box = _empty_box(text, tokens, first, last)
     if box is not None:
         return Answered(Answer.UNKNOWN, Cue("uncertainty", box.start(1), box.end(1), box[1]))
-    said = _pattern().match(text, tokens.ends[last])
+    return answer_at(text, tokens.ends[last])
+
+
+def answer_at(text: str, place: int) -> Answered | None:
+    """Find the answer whose mark stands at a place of a text, blanks aside."""
+    said = _pattern().match(text, place)
     if said is None or said.lastgroup is None:
         return None
     answer = Answer(said.lastgroup)
@@ -57,10 +62,11 @@ def _empty_box(text: str, tokens: Tokens, first: int, last: int) -> re.Match[str
 def _pattern() -> re.Pattern[str]:
     """Give the pattern of a mark, or a capital Y or N without one, and an answer that ends its clause or its row.
 
-    A row with more cells is a table of several people.
+    A row with more cells is a table of several people. A question may be answered by another speaker.
     """
     listed = {answer: sorted(load_rules("context")["answers"][answer], key=len, reverse=True) for answer in Answer}
     words = "|".join(f"(?P<{answer}>{'|'.join(map(re.escape, said))})" for answer, said in listed.items())
-    mark = r"[ \t]*(?:[:=|(\[?\t]|[ \t][-–—](?=[ \t])|(?=[ \t](?-i:[YN])\b))[ \t]*"
+    speaker = r"\?(?:\s*(?:doctor|patient|parent|mother|father|mum|dad|dr|pt)\s*:)?\s*"
+    mark = rf"[ \t]*(?:{speaker}|[:=|(\[\t]|[ \t][-–—](?=[ \t])|(?=[ \t](?-i:[YN])\b))[ \t]*"
     end = r"(?=[ \t]*(?:$|[\n\r,;.)\]]|/ |\|[ \t]*(?:[\n\r]|$)))"
     return re.compile(f"{mark}(?:{words}){end}", re.IGNORECASE)
