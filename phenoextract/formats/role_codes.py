@@ -9,10 +9,13 @@ from phenoextract.types import Annotation, Coding, Cue
 
 _SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 _WORDS = {
-    ("MTH", "mother"): "mother mothers mum mums mummy mam mom",
-    ("FTH", "father"): "father fathers dad dads daddy",
-    ("PRN", "parent"): "parent parents",
-    ("STPFTH", "stepfather"): "stepfather",
+    ("MTH", "mother"): "mother mothers mum mums mummy mam mom maternal",
+    ("FTH", "father"): "father fathers dad dads daddy paternal",
+    ("PRN", "parent"): "parent parents parental",
+    ("STPFTH", "stepfather"): "stepfather step-father",
+    ("STPMTH", "stepmother"): "stepmother step-mother",
+    ("STPBRO", "stepbrother"): "stepbrother step-brother",
+    ("STPSIS", "stepsister"): "stepsister step-sister",
     ("SIS", "sister"): "sister sisters",
     ("BRO", "brother"): "brother brothers",
     ("HSIS", "half-sister"): "half-sister",
@@ -25,10 +28,10 @@ _WORDS = {
     ("GRMTH", "grandmother"): "grandmother grandmothers grandma gran granny nan nana nanna",
     ("GRFTH", "grandfather"): "grandfather grandfathers granddad grandad",
     ("GRPRN", "grandparent"): "grandparent grandparents",
-    ("MGRMTH", "maternal grandmother"): "mgm",
-    ("MGRFTH", "maternal grandfather"): "mgf",
-    ("PGRMTH", "paternal grandmother"): "pgm",
-    ("PGRFTH", "paternal grandfather"): "pgf",
+    ("MGRMTH", "maternal grandmother"): "mgm mat_gm",
+    ("MGRFTH", "maternal grandfather"): "mgf mat_gf",
+    ("PGRMTH", "paternal grandmother"): "pgm pat_gm",
+    ("PGRFTH", "paternal grandfather"): "pgf pat_gf",
     ("GRNDSON", "grandson"): "grandson",
     ("GRNDDAU", "granddaughter"): "granddaughter",
     ("AUNT", "aunt"): "aunt aunts auntie",
@@ -41,7 +44,11 @@ _WORDS = {
     ("SIGOTHR", "significant other"): "partner",
     ("EXT", "extended family member"): "great-aunt great-uncle",
 }
-_CODINGS = {word: Coding(_SYSTEM, code, display) for (code, display), words in _WORDS.items() for word in words.split()}
+_CODINGS = {
+    word.replace("_", " "): Coding(_SYSTEM, code, display)
+    for (code, display), words in _WORDS.items()
+    for word in words.split()
+}
 _UNNAMED = Coding(_SYSTEM, "FAMMEMB", "family member")
 _ONE_ONLY = frozenset({"MTH", "FTH", "MGRMTH", "MGRFTH", "PGRMTH", "PGRFTH"})
 
