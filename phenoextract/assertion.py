@@ -35,9 +35,7 @@ _LONG_MEMBER = 8  # words, those of findings aside, beyond which a list member i
 _PRESENT = Assertion(Status.PRESENT)
 _UNQUALIFIED = (Status.PRESENT, Status.ABSENT)  # what a mention's own status overrules
 _OF_PATIENT = frozenset({*PRONOUN, *SELF, "your"})
-_OF_ONE = _OF_PATIENT | {
-    "please"
-}  # in prose about a disease, words of a sentence that is about one person all the same
+_OF_ONE = _OF_PATIENT | {"please"}  # words of a sentence that is about one person, wherever it stands
 _SELF_EVIDENT = {Status.UNCERTAIN: "measurement", Status.ABSENT: "normality"}  # the cue that such a mention is
 _ADVICE = (NotCoded.PLAN, NotCoded.CONDITIONAL)  # nobody's, under a heading of the family too
 _PLAIN_DENIAL = frozenset({"nil", "neg", "negative"})

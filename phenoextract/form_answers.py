@@ -11,7 +11,8 @@ from phenoextract.rules import load_rules
 from phenoextract.text import Tokens
 from phenoextract.types import Cue
 
-_EMPTY_BOX = re.compile(r"[\s:]*(\[ ?\]|[☐□])")
+_EMPTY_BOX = re.compile(r"\[ ?\]|[☐□]")
+_UP_TO_BOX = re.compile(r"[\s:]*+(?=[\[☐□])")
 _BOXES_FIRST = re.compile(r"\s*(?:\[[ xX✓✔]?\]|[☐□☑☒])")
 
 
@@ -34,7 +35,7 @@ def find_answer(text: str, tokens: Tokens, first: int, last: int) -> Answered | 
     """Find the answer to the finding in the words `first` to `last`, the first and last of them, if there is any."""
     box = _empty_box(text, tokens, first, last)
     if box is not None:
-        return Answered(Answer.UNKNOWN, Cue("uncertainty", box.start(1), box.end(1), box[1]))
+        return Answered(Answer.UNKNOWN, Cue("uncertainty", box.start(), box.end(), box[0]))
     return answer_at(text, tokens.ends[last])
 
 
@@ -52,7 +53,8 @@ def _empty_box(text: str, tokens: Tokens, first: int, last: int) -> re.Match[str
     """Find the empty box of a finding: before it, where boxes begin the line, or behind it."""
     starts, ends = tokens.starts, tokens.ends
     before = _EMPTY_BOX.search(text, ends[first - 1] if first else 0, starts[first])
-    behind = _EMPTY_BOX.match(text, ends[last], starts[last + 1] if last + 1 < len(starts) else len(text))
+    blanks = _UP_TO_BOX.match(text, ends[last])
+    behind = _EMPTY_BOX.match(text, blanks.end()) if blanks else None
     if before is None and behind is None:
         return None
     return before if _BOXES_FIRST.match(text, text.rfind("\n", 0, starts[first]) + 1) else behind
@@ -66,7 +68,8 @@ def _pattern() -> re.Pattern[str]:
     """
     listed = {answer: sorted(load_rules("context")["answers"][answer], key=len, reverse=True) for answer in Answer}
     words = "|".join(f"(?P<{answer}>{'|'.join(map(re.escape, said))})" for answer, said in listed.items())
-    speaker = r"\?(?:\s*(?:doctor|patient|parent|mother|father|mum|dad|dr|pt)\s*:)?\s*"
-    mark = rf"[ \t]*(?:{speaker}|[:=|(\[\t]|[ \t][-–—](?=[ \t])|(?=[ \t](?-i:[YN])\b))[ \t]*"
-    end = r"(?=[ \t]*(?:$|[\n\r,;.)\]]|/ |\|[ \t]*(?:[\n\r]|$)))"
-    return re.compile(f"{mark}(?:{words}){end}", re.IGNORECASE)
+    # no run of blanks is given back to try another way: a text may be full of them
+    question = r"\?\s*+(?:(?:doctor|patient|parent|mother|father|mum|dad|dr|pt)[ \t]*+:\s*+)?"
+    mark = rf"{question}|[:=|(\[][ \t]*+|(?<=\t)|(?<=\t )|(?<=[ \t])[-–—][ \t]++|(?<=[ \t])(?=(?-i:[YN])\b)"
+    end = r"(?=[ \t]*+(?:$|[\n\r,;.)\]]|/ |\|[ \t]*+(?:[\n\r]|$)))"
+    return re.compile(rf"[ \t]*+(?:{mark})(?:{words}){end}", re.IGNORECASE)

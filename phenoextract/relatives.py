@@ -156,9 +156,8 @@ def _begins_clause(sentence: Sentence, pronoun: CueHit) -> bool:
     """Tell whether a word for the patient is the subject of the clause that follows."""
     starts = pronoun.first == sentence.begin or sentence.tokens.gaps[pronoun.first] >= Gap.SOFT
     before = sentence.word(pronoun.first - 1)
-    told = (
-        before in listed("kin", "telling") - {"told"} and sentence.word(pronoun.first) in PRONOUN
-    )  # "she says he has"
+    # "she says he has", but "she has been told she has"
+    told = before != "told" and before in listed("kin", "telling") and sentence.word(pronoun.first) in PRONOUN
     return starts or told or sentence.word(pronoun.first) in SELF or before in _CLAUSE
 
 

@@ -37,6 +37,10 @@ SHORT, LONG = 3_000, 30_000  # code points
         "Family history:\n\nmother ",
         "2nd and 3rd toes, ",
         "EXAM: Heart: normal. ",
+        "hypotonia? ",
+        "hypotonia\t",
+        "[ ] hypotonia ",
+        "absent: hypotonia\n",
         "? ",
         "(",
     ],
@@ -53,6 +57,13 @@ def test_time_grows_no_faster_than_the_text(toy_extractor: Extractor, part: str)
 
     # linear time gives about 10, quadratic time 100
     assert seconds(LONG) < 30 * max(seconds(SHORT), 0.002)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", " \n"])
+def test_time_to_look_for_an_answer_grows_no_faster_than_the_blanks(toy_extractor: Extractor, blank: str) -> None:
+    begin = time.process_time()
+    toy_extractor("hypotonia?" + blank * LONG + "seizures" + blank * LONG)
+    assert time.process_time() - begin < 2  # some hundredths; quadratic time took many seconds
 
 
 def test_time_to_read_words_with_prefixes_grows_no_faster_than_the_text() -> None:
