@@ -157,12 +157,11 @@ def _decide(
     )
     uncertain = _uncertainty(sentence, first, last, personal=personal)
     answered = find_answer(sentence.text, sentence.tokens, first, last)
-    asked = _question(sentence) if answered is None else None
-    if asked is not None:  # "any fever, cough or rash? No": of all that is asked a yes leaves open which
-        answered = answer_at(sentence.text, asked.start)
+    if answered is None and (asked := _question(sentence)) is not None:
         uncertain = uncertain or asked
-        if answered is not None and answered.answer is not Answer.NO:
-            answered = None
+        reply = answer_at(sentence.text, asked.start)
+        if reply is not None and reply.answer is Answer.NO:  # of several findings a yes leaves open which
+            answered = reply
     if answered is not None:
         negation = answered.cue if answered.answer is Answer.NO else None
         uncertain = answered.cue if answered.answer is Answer.UNKNOWN else None
@@ -202,7 +201,7 @@ def _negation(sentence: Sentence, subject: Subject, first: int, last: int) -> Cu
         elif (
             (first - owner <= _SHORT_REACH or sentence.phrase(hit) not in listed("negation", "short"))
             and (subject.letter or not _divides_groups(sentence, hit))
-            and (owner == first or not sentence.terminated(owner, first))
+            and not sentence.terminated(owner, first)
             and _list_holds(sentence, hit.last, first)
             and not _misses_a_part(sentence, hit, first)
         ):

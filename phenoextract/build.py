@@ -15,6 +15,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,8 @@ def build_index(
     release, terms, replaced, obsolete = _read_obo(obo)
     report(1, _STEPS, "collecting names")
     names = _collect_names(terms, read_lexicon(lexicon), replaced)
-    suppressed = _suppressed()
-    names += [
-        name
-        for name in names_by_analogy(names, {row[0]: row[4] for row in terms})
-        if suppressed.isdisjoint((name.text.lower(), normalise(name.text)))
-    ]
+    derived = names_by_analogy(names, {row[0]: row[4] for row in terms})
+    names += [name for name in derived if not _misleads(name.text)]
     names.sort(key=lambda name: (name.hpo_id, name.text, name.method))
     report(2, _STEPS, "compiling the lexicon")
     strict, loose, pairs, words, surfaces = _compile(names)
@@ -246,9 +243,16 @@ def _below_phenotype(terms: list[list[Any]]) -> set[str]:
     return found
 
 
-def _suppressed() -> set[str]:
+@cache
+def _suppressed() -> frozenset[str]:
     """Give the names that are not looked for, as written in lower case and as `normalise` gives them."""
-    return {form for text in load_rules("lexicon")["suppress"]["strings"] for form in (text, normalise(text))}
+    strings = load_rules("lexicon")["suppress"]["strings"]
+    return frozenset(form for text in strings for form in (text, normalise(text)))
+
+
+def _misleads(name: str) -> bool:
+    """Tell whether a name of the ontology, or one derived from it, is not looked for."""
+    return not _suppressed().isdisjoint((name.lower(), normalise(name)))
 
 
 def _contracted_or_not(text: str) -> list[str]:
@@ -268,7 +272,6 @@ def _collect_names(
     """Gather the strings of phenotype terms; modes of inheritance, modifiers and the like are never phenotypes."""
     phenotypes = _below_phenotype(terms)
     rules = load_rules("lexicon")
-    suppressed = _suppressed()
     context: dict[str, list[str]] = rules["context"]
     tests, results = set(rules["results"]["tests"]), rules["results"]["words"]
 
@@ -296,9 +299,7 @@ def _collect_names(
         strings: list[tuple[str, Scope, Method, str | None]] = [(label, Scope.EXACT, Method.LABEL, None)]
         strings += [(text, Scope(scope), Method.SYNONYM, kind) for text, scope, kind in synonyms]
         for text, scope, method, synonym_type in strings:
-            if not suppressed.isdisjoint((text.lower(), normalise(text))):
-                continue
-            if text.lower() in gated and method is not Method.LABEL:
+            if _misleads(text) or (text.lower() in gated and method is not Method.LABEL):
                 continue
             near = tuple(context.get(text, context.get(text.lower(), results_near(text))))
             if label.startswith("Fractured ") and text.lower().startswith("bone "):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from phenoextract.index import word_hash
+from phenoextract.index import ABNORMAL, word_hash
 from phenoextract.link import Manner
 from phenoextract.naming import Hit, Namer, Piece
 from phenoextract.rules import load_rules
@@ -28,7 +28,6 @@ _NEXT = frozenset(kind | Gap.SPACE for kind in (Kind.CONTENT, Kind.MODIFIER))  #
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
 _COPULAS = frozenset("is are was were be been appear appears appeared look looks looked seem seems seemed".split())
 _BEGINS_ANEW = frozenset("a an while whereas there which who that with by after from for during than".split())
-_ABNORMAL = word_hash("=abnormal")
 _MAX_LIST = 30  # words over which an "and" reaches back to the noun before its list
 _MAX_SPLIT = 7  # words between the pieces of one mention
 _MAX_WORDS = 20  # words of content of one conjunct that are looked at
@@ -136,7 +135,7 @@ class Coordination:
             own, shared = (right, left) if shares_head else (left, right)
             by_class = False
             if names is None and (
-                (shared[0] == shared[1] and loose[shared[0]] == _ABNORMAL)
+                (shared[0] == shared[1] and loose[shared[0]] == ABNORMAL)
                 or (own[0] == own[1] and loose[own[0]] in self._body)
             ):
                 said = (*range(left[0], left[1] + 1), *range(right[0], right[1] + 1))

@@ -99,6 +99,7 @@ def word_hash(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") >> 4
 
 
+ABNORMAL = word_hash("=abnormal")  # the loose key of "abnormal", "anomaly" and their like
 OF_DEGREE = word_hash("=degree")  # added to the loose key of names that hold words of degree or side
 
 

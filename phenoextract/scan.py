@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from phenoextract.index import OF_DEGREE, word_hash
+from phenoextract.index import ABNORMAL, OF_DEGREE
 from phenoextract.link import Manner
 from phenoextract.naming import Hit, Namer, Piece, Sieve
 from phenoextract.text import Gap, fold, tokenise
@@ -19,7 +19,6 @@ _MAX_WORDS = 20  # words of content and degree among which a name is looked for:
 _DENIED_INSTEAD = frozenset(
     "of change changes problem problems concern concerns difficulty difficulties issue issues".split()
 )
-_ABNORMAL = word_hash("=abnormal")
 _ADJECTIVE = ("al", "ar", "ic", "ous")
 # By shape: the words that count for names, and those before which every name ends (an unknown one, one behind a break).
 _COUNTS = bytes(kind_of(shape) in (Kind.CONTENT, Kind.NEGATION, Kind.MODIFIER) for shape in range(256))
@@ -166,7 +165,7 @@ def _describes_more(reading: Reading, piece: Piece, hit: Hit) -> bool:
     first, last = piece
     if not reading.describes(last):
         return False
-    if reading.loose[first] == _ABNORMAL:
+    if reading.loose[first] == ABNORMAL:
         return True
     adjective = fold(reading.tokens.words[last])
     return adjective.endswith(_ADJECTIVE) and adjective not in map(fold, tokenise(hit.candidates[0].synonym).words)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from phenoextract.types import Annotation, Coding, Cue
 
 _SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
-_WORDS = {
+_WORDS = {  # with "_" between the words of one name
     ("MTH", "mother"): "mother mothers mum mums mummy mam mom maternal",
     ("FTH", "father"): "father fathers dad dads daddy paternal",
     ("PRN", "parent"): "parent parents parental",
