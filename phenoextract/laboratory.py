@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 from phenoextract.rules import load_rules
 
@@ -29,6 +29,11 @@ _TIMES = {
     "eight": 8.0,
     "ten": 10.0,
 }
+
+
+_ALONE = re.compile(
+    r"\s*(?:[,;)\]\n]|\.(?!\d)|$|(?:and|with|but|on|at|in|when|by)\b)", re.I
+)  # what may follow a bare number
 
 
 class Result(NamedTuple):
@@ -70,7 +75,10 @@ def _patterns() -> _Patterns:
     behind = rf"\s?{_UNIT}(?:\s(?:for|in)(?:\s[A-Za-z]{{2,12}}){{1,3}})?\s?"
     end = r"(?(open)[)\]]|(?(comma)(?=[\s),.;\]]|$)|(?=[ \t]*(?:\r?$|\*|[HL]\b))))"
     return _Patterns(
-        result=re.compile(rf"(?P<sign>[<>≤≥])?=?\s?(?P<value>{_NUMBER})(?![\d.,]*\d)", re.I),
+        result=re.compile(
+            rf"(?P<sign>[<>≤≥]|(?:less|more|greater)\sthan|under|below|over|above)?=?\s?(?P<value>{_NUMBER})(?![\d.,]*\d)",
+            re.I,
+        ),
         limits=re.compile(
             rf"[^\S\r\n]{{0,8}}{_UNIT}\s{{0,2}}{before}(?P<said>{word}{{0,8}})(?:{limits}){behind}{end}",
             re.I | re.M,
@@ -111,12 +119,66 @@ def read_result(text: str, pos: int) -> Result | None:
     low, high = _limits(limits)
     if low > high or not (limits["said"] or limits["ceiling"] or _may_be_bare(limits)):
         return None
-    outside = _outside(_number(result["value"]), result["sign"] or "", low, high)
+    outside = _outside(_number(result["value"]), _sign(result), low, high)
     return None if outside is None else Result(outside, limits.end())
+
+
+def read_alone(text: str, pos: int, analyte: str) -> Result | None:
+    """Read a result that no range stands beside, if it lies where nobody's does at any age; None otherwise.
+
+    What lies there is told per unit by `any_age` in rules/laboratory.toml; a number without a unit is read in the one
+    unit in which it can be a result at all ("Hb 61" is in g/L), and only where it ends a clause.
+    """
+    result = _patterns().result.match(text, pos)
+    if result is None:
+        return None
+    value = _number(result["value"])
+    for unit, far in _far(analyte):
+        told = unit.match(text, result.end())
+        if told is None and not _stands_alone(text, result, far, value):
+            continue
+        end = told.end() if told else result.end()
+        if _sign(result) != "<" and value > far.get("above", math.inf):
+            return Result(1, end)
+        if _sign(result) != ">" and value < far.get("below", -math.inf):
+            return Result(-1, end)
+    return None
+
+
+@cache
+def _far(analyte: str) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    return [(_unit_pattern(far["units"]), far) for far in load_rules("laboratory")["any_age"].get(analyte, ())]
+
+
+def _unit_pattern(units: Iterable[str]) -> re.Pattern[str]:
+    """Compile units as the rules write them: "u" is also a micro sign, "e9" also "× 10^9"."""
+    power = r"(?:[×x*]\s?)?10\s?[\^*]?\s?(?:9|⁹)\s?"
+    written = [
+        re.escape(unit)
+        .replace("umol", "[uµμ]mol")
+        .replace("ug", "[uµμ]g")
+        .replace("/", r"\s?/\s?")
+        .replace("e9", power)
+        for unit in units
+    ]
+    return re.compile(rf"\s?(?:{'|'.join(written)})(?![\w/²³*])", re.I)
+
+
+def _stands_alone(text: str, result: re.Match[str], far: dict[str, Any], value: float) -> bool:
+    """Tell whether a number without a unit is a result in the unit of `far`."""
+    least, most = far.get("alone", (math.inf, -math.inf))
+    year = value in _YEARS and result["value"].isdigit()
+    return least <= value <= most and not year and _ALONE.match(text, result.end()) is not None
 
 
 def _number(written: str) -> float:
     return float(written.replace(",", "").replace("·", "."))
+
+
+def _sign(result: re.Match[str]) -> str:
+    """Give "<" or ">" for a result of which only a limit is told, else nothing."""
+    said = (result["sign"] or "").lower()
+    return "<" if said.startswith(("<", "≤", "less", "under", "below")) else ">" if said else ""
 
 
 def _limits(match: re.Match[str]) -> tuple[float, float]:
@@ -136,9 +198,9 @@ def _may_be_bare(match: re.Match[str]) -> bool:
 
 def _outside(value: float, sign: str, low: float, high: float) -> float | None:
     """Give how far a value lies outside its range; None where "<5" or ">5" does not tell whether it does."""
-    if sign in ("<", "≤"):
+    if sign == "<":
         return -1 if value <= low else 0 if value <= high and low <= 0 else None
-    if sign in (">", "≥"):
+    if sign == ">":
         return 1 if value >= high else None
     beyond, limit = (value - high, high) if value > high else (value - low, low)
     if low <= value <= high:

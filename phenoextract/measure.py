@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from phenoextract.laboratory import read_result
+from phenoextract.laboratory import read_alone, read_result
 from phenoextract.ontology import Ontology
 from phenoextract.rules import load_rules
 from phenoextract.text import Tokens
@@ -30,6 +30,8 @@ _LETTER = 5000  # code points around a name that belong to the same letter
 _MAX_NAMES = 4  # names that can share a value: "height, weight and OFC on the 0.4th"
 _GROWTH = frozenset(("centile", "sds"))
 _RANGE_TOLD = "range"  # the scale of results: how far outside the range that the text gives, as a share of it
+_ANY_AGE = "any age"  # the scale of results without a range that lie where nobody's does: 1 above, -1 below
+_NO_RANGE = "no range in the text: a result far outside that of any age"
 _JUST = 0.1  # so far outside is borderline
 _AT_ALL = math.ulp(0.0)
 
@@ -86,6 +88,7 @@ class _Measure:
     filler: frozenset[str]
     at_birth: str | None
     reading: bool
+    analyte: str = ""  # its name in rules/laboratory.toml, if it is one
 
 
 class _Name(NamedTuple):
@@ -156,15 +159,18 @@ def _any_of(phrases: Iterable[str]) -> str:
 
 
 def _analyte(name: str, data: dict[str, Any], filler: frozenset[str]) -> _Measure:
-    """Give what the laboratory measures; its results are high or low by the range that the text itself gives."""
+    """Give what the laboratory measures; high or low by the range in the text, or by that of any age."""
     bands = []
     if "high" in data:
-        rule = f"{name} above the range given"
-        bands.append(_Band(of=_RANGE_TOLD, hpo=data["high"], rule=rule, above=(_JUST, _AT_ALL)))
+        told, alone = f"{name} above the range given", f"{name} higher than at any age"
+        bands.append(_Band(of=_RANGE_TOLD, hpo=data["high"], rule=told, above=(_JUST, _AT_ALL)))
+        bands.append(_Band(of=_ANY_AGE, hpo=data["high"], rule=alone, low=1, review=_NO_RANGE))
     if "low" in data:
-        rule = f"{name} below the range given"
-        bands.append(_Band(of=_RANGE_TOLD, hpo=data["low"], rule=rule, below=(-_JUST, -_AT_ALL)))
-    return _Measure(tuple(bands), frozenset((_RANGE_TOLD,)), frozenset(), filler, at_birth=None, reading=False)
+        told, alone = f"{name} below the range given", f"{name} lower than at any age"
+        bands.append(_Band(of=_RANGE_TOLD, hpo=data["low"], rule=told, below=(-_JUST, -_AT_ALL)))
+        bands.append(_Band(of=_ANY_AGE, hpo=data["low"], rule=alone, high=-1, review=_NO_RANGE))
+    scales = frozenset((_RANGE_TOLD, _ANY_AGE))
+    return _Measure(tuple(bands), scales, frozenset(), filler, at_birth=None, reading=False, analyte=name)
 
 
 def _measure(data: dict[str, Any], filler: frozenset[str]) -> _Measure:
@@ -483,6 +489,8 @@ def _value(text: str, pos: int, measure: _Measure, *, after_from: bool = False) 
         return value
     if _RANGE_TOLD in measure.scales and (result := read_result(text, pos)):
         return _Value(_RANGE_TOLD, result.outside, result.outside, pos, result.end)
+    if _ANY_AGE in measure.scales and (result := read_alone(text, pos, measure.analyte)):
+        return _Value(_ANY_AGE, result.outside, result.outside, pos, result.end)
     return _reading(text, pos, measure) if "value" in measure.scales else None
 
 

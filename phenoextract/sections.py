@@ -12,6 +12,7 @@ from phenoextract.text import line_starts
 from phenoextract.types import Section
 
 BODY = "body"
+_LETTERHEAD_KIND = "administrative"
 _SALUTATION = re.compile(r"^[ \t]*Dear\b[^\n]*$", re.MULTILINE)
 _HEADING = re.compile(
     r"^[ \t\u00a0]*(?:[#*•\-]+[ \t]*|\d{1,2}[.)][ \t]*)?"
@@ -68,9 +69,9 @@ def section_at(sections: Sequence[Section], offset: int) -> Section:
 def find_sections(text: str) -> list[Section]:
     """Give the sections of a text, in order and without gaps.
 
-    Text before the first heading is `administrative` where a salutation follows and it looks like a
-    letterhead, else `body`; a text without headings is one `body`. Some kinds end before the next heading
-    (`ends` in the rules). Offsets are code points.
+    Text before a salutation that looks like a letterhead is `administrative`, but for what stands under a heading that
+    says else; text without headings is `body`. Some kinds end before the next heading (`ends` in the rules). Offsets
+    are code points.
     """
     if not text:
         return []
@@ -78,10 +79,9 @@ def find_sections(text: str) -> list[Section]:
     marks = _dictated_marks(text) if dictated else _marks(text)
     salutation = _SALUTATION.search(text) if "Dear" in text else None
     if salutation is not None and (salutation.start() == 0 or _LETTERHEAD.search(text, 0, salutation.start())):
-        marks = [mark for mark in marks if mark[0] > salutation.start()]
-        marks.append((salutation.start(), salutation.end(), BODY))
-        if salutation.start():
-            marks.append((0, 0, "administrative"))
+        head = [mark for mark in marks if mark[0] < salutation.start()]
+        body = [mark for mark in marks if mark[0] > salutation.start()]
+        marks = [*_letterhead(head), (salutation.start(), salutation.end(), BODY), *body]
     marks.sort()
     if not marks or marks[0][0] > 0:
         marks.insert(0, (0, 0, BODY))
@@ -116,6 +116,16 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
             marks.extend(_early_end(text, blanks, kind, match.end(), inline=inline))
     known = {start for start, heading_end, _ in marks if heading_end > start}
     return [mark for mark in marks if mark[1] > mark[0] or mark[0] + 1 not in known]
+
+
+def _letterhead(marks: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Give the marks above a salutation: all is administrative but what has a heading that says else."""
+    kept = [(0, 0, _LETTERHEAD_KIND)]
+    for start, heading_end, kind in sorted(marks):
+        told = _LETTERHEAD_KIND if kind == BODY else kind
+        if told != kept[-1][2]:
+            kept.append((start, heading_end, told))
+    return kept
 
 
 def _early_end(

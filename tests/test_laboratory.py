@@ -49,7 +49,7 @@ LINES = [
     ("a desperately high CRP: 152 mg/l (normal up to 5)", ["high C-reactive protein"]),
     ("FSH <0.3 mIU/mL (normal 1.4–18.1 mIU/mL)", ["low follicle stimulating hormone"]),
     ("CK >10,000 (ref 40–320)", ["high creatine kinase"]),
-    ("ammonia 210 µmol/L (mean 30 ± 10)", []),  # of whom is not said
+    ("ammonia 110 µmol/L (mean 30 ± 10)", []),  # of whom is not said
     ("ammonia 210 µmol/L (normal 30 ± 10)", ["high ammonia"]),
     ("CSF protein 1.2 g/L (0.15–0.45)", ["high CSF protein"]),
     # in a column, as pasted from the laboratory's system
@@ -71,12 +71,21 @@ LINES = [
     ("CK 150 normal, calcium 2.31 normal, platelets 250 normal", []),
     ("TSH 2.1, normal; CK 95 IU/L (normal)", []),
     ("ALT 20 within normal limits", []),
-    ("CK 2340", []),
+    ("CK 340", []),
     ("CK 300 in 2019 (2015-2018)", []),
     ("CK has not been measured (normal <200)", []),
     ("lactate after 5 days (3-7 days)", []),
     ("calcium 500 tablets (1-2)", []),
     ("ferritin >100 (15-300)", []),
+    # no range, and so far out that none is needed
+    ("CK 2340, Hb 61 and platelets 41 x 10^9/L", ["high creatine kinase", "low haemoglobin", "low platelets"]),
+    ("haemoglobin 6.1 g/dl, calcium of 3.12 mmol/L", ["low haemoglobin", "high calcium"]),
+    ("ammonia 612 µmol/L; glucose 0.9. TSH 48", ["high ammonia", "low glucose", "high thyroid stimulating hormone"]),
+    ("faecal elastase was less than 15 ug/g", ["low faecal elastase"]),
+    ("Hb 135, sodium 140, ALT >100, platelets <150", []),
+    ("calcium 500 mg twice a day, vitamin D 20,000 units, glucose 10%", []),
+    ("platelets 2019", []),
+    ("glucose 45", []),  # mg/dL, or mmol/L?
     # the number belongs to another analyte, or to another fluid
     ("glucose and ALT 50 (normal <30)", ["high alanine aminotransferase"]),
     ("urine protein and urine sodium 40 (50-100)", []),
@@ -97,6 +106,12 @@ def test_laboratory_evidence_runs_from_the_name_through_the_range() -> None:
     (found,) = results(line)
     assert line[found.start : found.end] == "CK was 2,340 IU/L (normal <200)"
     assert found.candidates[0].synonym == "creatine kinase above the range given"
+
+
+def test_laboratory_result_without_a_range_asks_for_a_person() -> None:
+    (found,) = results("CK 2340 IU/L")
+    assert (found.status, found.candidates[0].synonym) == (Status.PRESENT, "creatine kinase higher than at any age")
+    assert found.review == "no range in the text: a result far outside that of any age"
 
 
 def test_laboratory_borderline_result_asks_for_a_person() -> None:
