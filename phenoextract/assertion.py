@@ -357,6 +357,9 @@ def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -
         for hit in sentence.before(("risk.before",), first, 12):
             if not sentence.terminated(hit.last, first):
                 return sentence.cue("risk", hit)
+        for hit in sentence.after(("risk.after",), last, 6):
+            if _links(sentence, last, hit.first):
+                return sentence.cue("risk", hit)
     for hit in sentence.after(("uncertain.after",), last, 6):
         if _links(sentence, last, hit.first):
             return sentence.cue("uncertainty", hit)

@@ -27,6 +27,7 @@ _CONJUNCTS = re.compile(_CONJUNCT)
 _NEXT = frozenset(kind | Gap.SPACE for kind in (Kind.CONTENT, Kind.MODIFIER))  # a word of a name with nothing before it
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
 _COPULAS = frozenset("is are was were be been appear appears appeared look looks looked seem seems seemed".split())
+_PLACE = frozenset("in on at of behind near around over under from to between".split())
 _BEGINS_ANEW = frozenset("a an while whereas there which who that with by after from for during than".split())
 _MAX_LIST = 30  # words over which an "and" reaches back to the noun before its list
 _MAX_SPLIT = 7  # words between the pieces of one mention
@@ -97,8 +98,8 @@ class Coordination:
             if normalise(reading.tokens.words[place]) in self._of_the_whole:
                 continue
             for noun in range(last, first, -1):
-                if not core[noun]:
-                    break
+                if not core[noun] or not _PLACE.isdisjoint(reading.tokens.fold(first, noun)):
+                    break  # "soft lumps in the skin" names no soft skin
                 names = self._strict.get(core[place] + reading.core_sum(noun, last))
                 own = names and self._namer(
                     reading, ((place, place), (noun, last)), names, Manner(keep_order=True, split=True), whole=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import compress
+from itertools import compress, pairwise
 from typing import NamedTuple
 
 from phenoextract.rules import load_rules
@@ -17,6 +17,7 @@ _AFTER = 7  # words between a finding and a cue behind it
 _MAX_CUE = 8  # words of the longest cue
 _JOINING = frozenset({"and", "or", "nor", "any"})
 _LISTING = (Gap.SPACE, Gap.SOFT)
+_SUBJECT = frozenset({"he", "she", "they", "it", "there", "his", "her", "their"})  # of a new clause, behind "and"
 _ASKED = frozenset({"about", "of", "for", "re"})
 
 # Lists in rules/context.toml that qualify cues and are none themselves.
@@ -209,6 +210,9 @@ class Sentence(NamedTuple):
             hit = self.cues[number]
             if hit.kind == "terminators.words" and hit.last < end and hit.first not in self.names:
                 return True
+        between = self.between(start + 1, end)
+        if any(pair[0] == "and" and pair[1] in _SUBJECT for pair in pairwise(between)):
+            return True  # "he passed no meconium and his abdomen was distended"
         if self.is_run(start, end):
             return False
         gaps = self.tokens.gaps

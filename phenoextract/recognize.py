@@ -141,11 +141,14 @@ class Recognizer:
         ] + numbered
 
     def _choose(self, hits: list[Hit]) -> list[Hit]:
-        """Keep the longest of overlapping hits, the earliest of equals; parts of coordinations may share words."""
+        """Keep the longest of overlapping hits; parts of coordinations may share words.
+
+        Of equals it is the last, as the head of an English phrase stands behind: "soft skin nodules" are no soft skin.
+        """
         kept: list[Hit] = []
         taken: set[int] = set()
         split: set[tuple[tuple[Piece, ...], str]] = set()
-        for hit in sorted(hits, key=lambda h: (-h.size, h.pieces[0][0], h.pieces[-1][1])):
+        for hit in sorted(hits, key=lambda h: (-h.size, -h.pieces[0][0], h.pieces[-1][1])):
             if len(hit.pieces) > 1:
                 said = hit.pieces, hit.candidates[0].hpo_id
                 if said not in split:

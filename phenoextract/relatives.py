@@ -21,7 +21,7 @@ _CLAUSE_REACH = 150  # words back to the subject of a clause
 _BEHIND = 9  # words from a finding to the relative behind it
 _OFTEN = 5  # uses of "you" by which a letter shows that it speaks to the patient
 _OWNER = frozenset(
-    "his her your their my s patients has have had one maternal paternal a another two three four older younger "
+    "his her your their my s patients has have had one maternal paternal a another two three four older younger elder eldest youngest "
     "half".split()
 )
 _COMPANY = frozenset(
