@@ -363,7 +363,7 @@ def _patterns() -> _Patterns:
     )
     reading = (
         rf"{compare}(?P<inner>)(?<![\d./])(?P<a>\d{{1,3}}(?:\.\d+)?)(?:\s?(?:[-–—]|to)\s?(?P<b>\d{{1,3}}(?:\.\d+)?))?"
-        r"(?:\s?(?P<unit>kg\s?/?\s?m\^?[2²]|mm|%|°\s?c|º\s?c|[°º]|deg(?:rees)?(?:\s?c\b)?|c\b))?"
+        r"(?:\s?(?P<unit>kg\s?/?\s?m\^?[2²]|mm|%|ms(?:ec)?|°\s?c|º\s?c|[°º]|deg(?:rees)?(?:\s?c\b)?|c\b))?"
         r"(?![\w/]|\.\d|\s?(?:SDS?|st|nd|rd|th)\b)"
     )
     start = rf"between|{less}|{more}|[+−–-]\s?\d|(?<![\d.])\d|\bz\b|\bp(?=[\s<>]?\d)"

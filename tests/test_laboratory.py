@@ -90,7 +90,7 @@ LINES = [
     ("glucose and ALT 50 (normal <30)", ["high alanine aminotransferase"]),
     ("urine protein and urine sodium 40 (50-100)", []),
     ("pyridoxal phosphate was elevated at 269 nmol/l (normal <110)", []),
-    ("IgG2 1.2 (2-4)", []),
+    ("IgG3 1.2 (2-4)", []),
     ("CA 125 was 80 (<35)", []),
     ("C3-C4 fusion (2-3)", []),
 ]  # fmt: skip
