@@ -238,6 +238,7 @@ _SPELLINGS = (
     (re.compile(r"our(?=$|s$|ed$|less$|ing$|al$)"), "or"),
     (re.compile(r"(?<=[a-z])ae(?=[a-z]{2})|^ae(?=[a-z]{3})"), "e"),
     (re.compile(r"(?<=[a-z])oe(?=[dmnst])(?!s$)|^oe"), "e"),  # not in "toes"
+    (re.compile(r"coel(?=e)"), "cel"),
     (re.compile(r"rrhoea"), "rrhea"),
     (re.compile(r"(?<=[bt])re$"), "er"),
     (re.compile(r"sulph"), "sulf"),
