@@ -11,6 +11,7 @@ from phenoextract.abbreviations import expand
 from phenoextract.coordination import Coordination
 from phenoextract.digits import readings
 from phenoextract.index import Index, Name
+from phenoextract.inversion import turn_round
 from phenoextract.likeness import Likeness
 from phenoextract.link import MAX_CANDIDATES
 from phenoextract.naming import Hit, Namer, Piece
@@ -62,7 +63,7 @@ class Recognizer:
     def _named(self, text: str, reading: Reading, letter: bool) -> list[Hit]:
         """Give what the lexicon has for a text."""
         tokens = reading.tokens
-        hits = self._scan(reading)
+        hits = turn_round(self._namer, reading, self._scan(reading))
         hits += self._coordination.in_lists(reading, hits)
         hits += self._coordination.of_adjectives(reading, hits)
         if reading.marked(Mark.DIGIT):

@@ -29,6 +29,8 @@ _COMPANY = frozenset(
 )
 _CLAUSE = frozenset({"and", "but", "who", "that", "because", "while", "whereas"})
 _DENIED = frozenset({"no", "neither", "none", "without", "nobody", "negative"})
+_NUMBERS = frozenset("two three four five six seven both these".split())
+_SIBLINGS = frozenset("brothers sisters siblings sibs twins".split())
 _OF_PARENTS = frozenset({"maternal", "paternal", "parental"})
 _OF_KIND = frozenset(
     "identical nonidentical fraternal twin step grand great half first second third distant late deceased only".split()
@@ -185,13 +187,25 @@ def _has(sentence: Sentence, hit: CueHit, subject: Subject, first: int, *, follo
         return False
     if (not followed and _only_tells(sentence, hit, first)) or _only_there(sentence, hit):
         return False
-    if _is_object(sentence, hit, subject):
+    if _is_object(sentence, hit, subject) or _are_the_subjects(sentence, hit, subject):
         return False
     said = sentence.between(sentence.begin, hit.first)  # "second cousin with albinism", "no siblings have"
     heads_sentence = (len(said) == 1 and said[0] in _DENIED) or _OF_KIND.issuperset(said)
     # "affected: mother, breast cancer", but "head: relative microcephaly"
     labelled = sentence.tokens.gaps[hit.first] == Gap.LABEL and sentence.word(hit.first) != "relative"
     return subject.letter or owned or labelled or heads_sentence or _is_history(sentence, hit)
+
+
+def _are_the_subjects(sentence: Sentence, hit: CueHit, subject: Subject) -> bool:
+    """Tell the "two sisters" whom a paper is about from those of a patient."""
+    counted = not _NUMBERS.isdisjoint(sentence.between(hit.first - 3, hit.first))
+    return (
+        counted
+        and sentence.word(hit.first) in _SIBLINGS
+        and not subject.letter
+        and subject.gender is None
+        and "kin.patient" not in sentence.kinds
+    )
 
 
 def _is_history(sentence: Sentence, hit: CueHit) -> bool:
