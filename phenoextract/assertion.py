@@ -165,6 +165,9 @@ def _decide(
     if answered is not None:
         negation = answered.cue if answered.answer is Answer.NO else None
         uncertain = answered.cue if answered.answer is Answer.UNKNOWN else None
+    other = _names_something_else(sentence, last)
+    if other is not None:
+        return other
     family = find_relative(sentence, subject, carried, first, last)
     if family is not None and answered is not None and "\n" in sentence.text[family.end : mention.start]:
         family = None  # a line of a form is about the patient, whatever the line above it is about
@@ -361,9 +364,15 @@ def _uncertainty(sentence: Sentence, first: int, last: int, *, personal: bool) -
             if _links(sentence, last, hit.first):
                 return sentence.cue("risk", hit)
     for hit in sentence.after(("uncertain.after",), last, 6):
-        if _links(sentence, last, hit.first):
+        if _links(sentence, last, hit.first) or _is_added(sentence, last, hit):
             return sentence.cue("uncertainty", hit)
     return None
+
+
+def _is_added(sentence: Sentence, last: int, hit: CueHit) -> bool:
+    """Tell "bipolar disorder, query; epilepsy", where a word of doubt is a member of its own behind the finding."""
+    ended = hit.last + 1 == sentence.end or sentence.tokens.gaps[hit.last + 1] >= Gap.SOFT
+    return hit.first == last + 1 and ended and sentence.tokens.gaps[hit.first] == Gap.SOFT
 
 
 def _question(sentence: Sentence) -> Cue | None:
@@ -401,11 +410,16 @@ def _family_section(sentence: Sentence) -> Cue | None:
     return next(iter(sentence.section_cue()), None)
 
 
-def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int, *, personal: bool) -> Assertion | None:
-    """Find what makes a finding no statement about the patient: a plan, advice, explanation or general risk."""
+def _names_something_else(sentence: Sentence, last: int) -> Assertion | None:
+    """Find a word right behind a finding that makes it the name of something else: "epilepsy clinic"."""
     for hit in sentence.after(("plan.after",), last, 1):
         if sentence.is_run(last, hit.first):
             return _not_coded(sentence, NotCoded.PLAN, "plan", hit)
+    return None
+
+
+def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int, *, personal: bool) -> Assertion | None:
+    """Find what makes a finding no statement about the patient: a plan, advice, explanation or general risk."""
     if not personal:
         return None
     for hit in sentence.before(("plan.before",), first, 8):

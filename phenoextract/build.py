@@ -348,7 +348,10 @@ def _compile(
             # words of degree stay as they are, so that "mild deafness" is never found as "severe deafness"
             kinds = (root if root in degree else classes.get(root, root) for root in roots)
             loose.append([sum(map(word_hash, kinds), OF_DEGREE), position])
-        of_ontology = name.method in (Method.LABEL, Method.SYNONYM)  # ours say what they mean: "recurrent viral illness"
+        of_ontology = name.method in (
+            Method.LABEL,
+            Method.SYNONYM,
+        )  # ours say what they mean: "recurrent viral illness"
         if of_ontology and (rest := [r for r in roots if r not in narrowing]) != roots and len(rest) > 1:
             shortened.append((sum(word_hash(classes.get(root, root)) for root in rest), position))
     taken = {key for key, _ in loose}

@@ -41,10 +41,8 @@ def _turned(namer: Namer, reading: Reading, hit: Hit, named: Set[int]) -> Hit | 
 
 
 def _closes(reading: Reading, place: int) -> bool:
-    """Tell whether a word is the last of its member of a list."""
+    """Tell whether a word is the last of its member of a list, which does not go on with "and"."""
     behind = place + 1
     return (
-        behind == len(reading.shape)
-        or reading.tokens.gaps[behind] >= Gap.SOFT
-        or reading.kind(behind) in (Kind.JOINING, Kind.ORDERED)
+        behind == len(reading.shape) or reading.tokens.gaps[behind] >= Gap.SOFT or reading.kind(behind) == Kind.ORDERED
     )

@@ -91,6 +91,8 @@ def rank(
             continue
         if manner.joined and not form.joined:
             continue
+        if form.plain[0] == "no" and not same:
+            continue  # "no renal scan" is not "no kidneys on the scan"
         if len(form.plain) == 1 and not same and not _safe_variant(form.plain[0], plain[0]):
             continue
         if name.method is Method.ABBREVIATION and not _same_case(name.text, words):

@@ -363,7 +363,7 @@ def _patterns() -> _Patterns:
     )
     reading = (
         rf"{compare}(?P<inner>)(?<![\d./])(?P<a>\d{{1,3}}(?:\.\d+)?)(?:\s?(?:[-–—]|to)\s?(?P<b>\d{{1,3}}(?:\.\d+)?))?"
-        r"(?:\s?(?P<unit>kg\s?/?\s?m\^?[2²]|mm|%|ms(?:ec)?|°\s?c|º\s?c|[°º]|deg(?:rees)?(?:\s?c\b)?|c\b))?"
+        r"(?:\s?(?P<unit>[+−-]?\s?/\s?5(?![\d/])|kg\s?/?\s?m\^?[2²]|mm|%|ms(?:ec)?|°\s?c|º\s?c|[°º]|deg(?:rees)?(?:\s?c\b)?|c\b))?"
         r"(?![\w/]|\.\d|\s?(?:SDS?|st|nd|rd|th)\b)"
     )
     start = rf"between|{less}|{more}|[+−–-]\s?\d|(?<![\d.])\d|\bz\b|\bp(?=[\s<>]?\d)"
@@ -699,6 +699,10 @@ def _premature(text: str, name: _Name, ontology: Ontology) -> Iterator[Mention]:
     match = _WEEKS.search(text, name.end, end)
     if match is None or not rules["earliest"] <= int(match["weeks"]) < rules["term"] or rules["hpo"] not in ontology:
         return
+    if text[name.start : name.end].lower() in rules["with_weight"]:
+        line = text[match.end() : match.end() + _LOOK_BACK].split("\n")[0]
+        if set(rules["weight"]).isdisjoint(word.lower() for word in _WORD.findall(line)):
+            return
     between = _WORD.findall(text[name.end : match.start()])
     before, behind = text[max(0, name.start - 25) : name.start], text[match.end() : match.end() + 20]
     around = _WORD.findall(before) + _WORD.findall(behind)

@@ -22,7 +22,9 @@ _PROSE = re.compile(
 # The shapes of words that a paraphrase may begin and end with.
 _ENDS = bytes(kind_of(shape) in (Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER) for shape in range(256))
 _TELLING = (Kind.MODIFIER, Kind.NEGATION)
-_RESULTS = frozenset({"positive", "positivity", "negative"})
+_DECIDING = frozenset(
+    "positive positivity negative cannot unable inability never without".split()
+)  # of result or denial
 MAX_PHRASE = 8  # words in which two that stand together in some name begin a paraphrase
 MAX_PIECE = 16  # words of a paraphrase with the name that it ends in
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
@@ -93,7 +95,7 @@ class Paraphraser:
             if reading.kind(place) in _TELLING
             or len(words[place]) == 1
             or words[place].isdigit()
-            or fold(words[place]) in _RESULTS
+            or fold(words[place]) in _DECIDING
         }
         return reading.meanings(0, len(words) - 1), frozenset(telling - {0})
 

@@ -21,8 +21,8 @@ _CLAUSE_REACH = 150  # words back to the subject of a clause
 _BEHIND = 9  # words from a finding to the relative behind it
 _OFTEN = 5  # uses of "you" by which a letter shows that it speaks to the patient
 _OWNER = frozenset(
-    "his her your their my s patients has have had one maternal paternal a another two three four older younger elder eldest youngest "
-    "half".split()
+    "his her your their my s patients has have had one maternal paternal a another two three four older younger "
+    "elder eldest youngest half".split()
 )
 _COMPANY = frozenset(
     {"with", "by", "to", "according", "from", "unlike", "lives", "resembles", "like", "towards", "toward"}
@@ -272,6 +272,8 @@ def _only_there(sentence: Sentence, hit: CueHit) -> bool:
     """Tell relatives who are only there: "attended with his mother", "lives with", "according to"."""
     if not {"who", "whose"}.isdisjoint(sentence.between(hit.last + 1, hit.last + 3)):
         return False
+    if hit.last + 1 < sentence.end and "):" in sentence.gap(hit.last + 1):
+        return True  # "Early history (mum): floppy as a baby"
     if _is_history(sentence, hit):
         return False  # "referred with a family history of deafness"
     return not _COMPANY.isdisjoint(sentence.between(hit.first - 3, hit.first))

@@ -79,6 +79,7 @@ class Tokens:
         return [begin for begin, _ in self.sentences]
 
 
+_LABELLED = re.compile(r"[A-Z][A-Za-z/&]{1,20}(?: [A-Za-z/&]{1,15}){0,2}:(?=\s)")
 _ABBREVIATED = frozenset(
     "dr mr mrs ms prof st vs eg ie e g i approx fig cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt "
     "lt".split()
@@ -217,6 +218,8 @@ def _ends_sentence(before: str, after: str, gap: str) -> bool:
 
 def _soften_line_break(text: str, word: str, end: int, gap: str) -> int:
     """Tell a wrapped line, which ends at `end` and goes on with `word`, from one that ends a sentence or list item."""
+    if word[0].isupper() and _LABELLED.match(text, end + len(gap)):
+        return Gap.SENTENCE  # "... is enlarged\nFace: chin small"
     full = _FULL_LINE if word[0].isupper() else _LONG_LINE
     line = text[max(0, end - full) : end]
     wrapped = gap[0] == "-" or (len(line) == full and "\n" not in line and "\r" not in line)

@@ -188,7 +188,7 @@ def test_pipeline_finds_nothing_in_an_idiom(real: Extractor, nested_real: Extrac
     [
         ("There is a dilated renal pelvis.", "Dilatation of the renal pelvis"),
         ("He was treated for pneumonia.", "Pneumonia"),
-        ("She has had fits from birth.", "Seizure"),
+        ("She has had fits from birth.", "Neonatal seizure"),
         ("His first fit was at 5 months.", "Seizure"),
     ],
 )
