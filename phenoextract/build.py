@@ -309,6 +309,9 @@ def _collect_names(
     return list(names.values())
 
 
+_OF_ONTOLOGY = (Method.LABEL, Method.SYNONYM)
+
+
 def _compile(
     names: list[Name],
 ) -> tuple[list[list[int]], list[list[int]], list[int], dict[str, int], list[str]]:
@@ -348,11 +351,12 @@ def _compile(
             # words of degree stay as they are, so that "mild deafness" is never found as "severe deafness"
             kinds = (root if root in degree else classes.get(root, root) for root in roots)
             loose.append([sum(map(word_hash, kinds), OF_DEGREE), position])
-        of_ontology = name.method in (
-            Method.LABEL,
-            Method.SYNONYM,
-        )  # ours say what they mean: "recurrent viral illness"
-        if of_ontology and (rest := [r for r in roots if r not in narrowing]) != roots and len(rest) > 1:
+        # names of our own say what they mean: "recurrent viral illness" is no name for one
+        if (
+            name.method in _OF_ONTOLOGY
+            and (rest := [r for r in roots if r not in narrowing]) != roots
+            and len(rest) > 1
+        ):
             shortened.append((sum(word_hash(classes.get(root, root)) for root in rest), position))
     taken = {key for key, _ in loose}
     loose.extend([key, position] for key, position in shortened if key not in taken)

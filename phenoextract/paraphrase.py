@@ -22,9 +22,8 @@ _PROSE = re.compile(
 # The shapes of words that a paraphrase may begin and end with.
 _ENDS = bytes(kind_of(shape) in (Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER) for shape in range(256))
 _TELLING = (Kind.MODIFIER, Kind.NEGATION)
-_DECIDING = frozenset(
-    "positive positivity negative cannot unable inability never without".split()
-)  # of result or denial
+# words of result or denial
+_DECIDING = frozenset("positive positivity negative cannot unable inability never without".split())
 MAX_PHRASE = 8  # words in which two that stand together in some name begin a paraphrase
 MAX_PIECE = 16  # words of a paraphrase with the name that it ends in
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
