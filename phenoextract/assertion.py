@@ -72,6 +72,13 @@ _LINKING = frozenset(
     "is are was were has have had been be also both all currently completely entirely specifically clearly of on in "
     "the at either side sides examination to seems".split()
 )
+# what identifies a patient at the head of a letter, note or form
+_IDENTIFIES = re.compile(
+    r"\b(?:D\.?O\.?B\b|NHS (?:no|number)|hosp(?:ital)?\.? (?:no|number)|date of birth)"
+    r"|^(?:Re|RE|Patient|Child|Baby)\b ?:",
+    re.I | re.M,
+)
+_HEAD = 500
 _QUERIED = re.compile(r" ?\(?(\?)\??\)?(?=[\s,;).]|$)")
 
 
@@ -83,6 +90,8 @@ def is_letter(text: str, sections: Sequence[Section]) -> bool:
     kinds = [section.kind for section in sections if section.heading_end > section.start]
     if kinds.count("article") > 1:
         return False
+    if _IDENTIFIES.search(text, 0, _HEAD):
+        return True
     return len(kinds) > 1 or "administrative" in kinds or "closing" in kinds or text.lstrip()[:5].lower() == "dear "
 
 
@@ -174,6 +183,8 @@ def _decide(
     unsaid = None if family else _said_of_nobody(sentence, subject, first, last, personal=personal)
     if unsaid is not None and unsaid.not_coded in _ADVICE:
         return unsaid
+    if family is not None and (ahead := _said_ahead(sentence, family, first, personal=personal)) is not None:
+        return ahead
     family = family or _family_section(sentence)
     if family is not None:
         negation = negation or denied_relatives(sentence, family)
@@ -438,6 +449,17 @@ def _said_of_nobody(sentence: Sentence, subject: Subject, first: int, last: int,
         of_somebody = _names_patient(sentence) or sentence.section.kind in ("plan", "impression")
         if not of_somebody and not sentence.terminated(hit.last, first):
             return _not_coded(sentence, NotCoded.FUTURE_RISK, "risk", hit)
+    return None
+
+
+def _said_ahead(sentence: Sentence, family: Cue, first: int, *, personal: bool) -> Assertion | None:
+    """Find advice that stands between a relative and a finding: "his mother will dial 999 for seizures"."""
+    if not personal:
+        return None
+    for hit in sentence.before(("conditional.before",), first, 12):
+        behind = sentence.tokens.starts[hit.first] > family.start
+        if behind and not _is_asked(sentence, hit) and not sentence.terminated(hit.last, first):
+            return _not_coded(sentence, NotCoded.CONDITIONAL, "condition", hit)
     return None
 
 

@@ -32,7 +32,7 @@ _TIMES = {
 
 
 _ALONE = re.compile(
-    r"\s*(?:[,;)\]\n]|\.(?!\d)|$|(?:and|with|but|on|at|in|when|by)\b)", re.I
+    r"\s*(?:[,;)\]\n|]|\.(?!\d)|$|(?:and|with|but|on|at|in|when|by)\b)", re.I
 )  # what may follow a bare number
 
 

@@ -24,6 +24,7 @@ _ENDS = bytes(kind_of(shape) in (Kind.UNKNOWN, Kind.CONTENT, Kind.MODIFIER) for 
 _TELLING = (Kind.MODIFIER, Kind.NEGATION)
 # words of result or denial
 _DECIDING = frozenset("positive positivity negative cannot unable inability never without".split())
+_DENYING = frozenset("neg negative no not never without cannot unable normal".split())
 MAX_PHRASE = 8  # words in which two that stand together in some name begin a paraphrase
 MAX_PIECE = 16  # words of a paraphrase with the name that it ends in
 # Cosines from which a phrase is taken for a paraphrase of a name (docs/ablation.md): of one whose words are all in the
@@ -65,6 +66,9 @@ class Paraphraser:
             own, (of_name, telling) = reading.meanings(*found.piece), self._keys_of(found.name)
             if not telling <= own:
                 continue  # "progressive failure to thrive" is no severe one, "menarche occurred" is not its lack
+            said = _DENYING.intersection(reading.tokens.fold(found.piece[0], found.piece[1] + 1))
+            if said and not said.issubset(map(fold, tokenise(self._index.names[found.name].text).words)):
+                continue  # "dip negative for blood" is no "blood on the dip"
             less = own < of_name
             if less and Kind.UNKNOWN not in map(reading.kind, places):
                 continue  # "biopsy-proven" says nothing of coeliac disease

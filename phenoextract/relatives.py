@@ -183,6 +183,8 @@ def _has(sentence: Sentence, hit: CueHit, subject: Subject, first: int, *, follo
         return False  # "he has no siblings and has ...", "he and his mother have ..."
     owned = not _OWNER.isdisjoint(nearby)
     heads_line = hit.first == sentence.begin and sentence.word(hit.first) != "child"
+    if nearby[-2:] == ["as", "a"]:
+        return False  # "asthma as a child"
     if hit.kind == "kin.children" and (_is_patient(sentence, hit, subject) or not (owned or heads_line)):
         return False
     if (not followed and _only_tells(sentence, hit, first)) or _only_there(sentence, hit):

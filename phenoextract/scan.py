@@ -134,8 +134,8 @@ class Scanner:
         if soft > _MAX_SOFT:
             return None
         if Gap.LABEL in gaps[first + 1 : last + 1]:
-            if reading.goes_on(last):
-                return None  # "Heart: large VSD" names no large heart
+            if reading.goes_on(last) or reading.tokens.fold(last + 1, last + 2) == ["of"]:
+                return None  # "Heart: large VSD" names no large heart, "Brain: atrophy of the vermis" no brain atrophy
             if first and gaps[first] == Gap.SPACE and reading.kind(first - 1) in (Kind.CONTENT, Kind.JOINING):
                 if reading.core_sum(gaps.index(Gap.LABEL, first + 1), last) in self._strict:
                     return None  # "Hands and feet: clinodactyly" names no clinodactyly of the toes

@@ -31,6 +31,7 @@ _PREFIXES = frozenset(
 )
 _INVISIBLE = re.compile(r"[\u0300-\u036f\u00ad\u200b-\u200d\u2060]")
 _LONG_LINE = 25  # a line at least this long before a small letter was wrapped, not ended
+_LINE_REACH = 400  # code points back to the beginning of a line
 _FULL_LINE = 60  # and one this long even before a capital, as it ends without a full stop
 
 
@@ -220,6 +221,8 @@ def _soften_line_break(text: str, word: str, end: int, gap: str) -> int:
     """Tell a wrapped line, which ends at `end` and goes on with `word`, from one that ends a sentence or list item."""
     if word[0].isupper() and _LABELLED.match(text, end + len(gap)):
         return Gap.SENTENCE  # "... is enlarged\nFace: chin small"
+    if word[0].isupper() and _LABELLED.match(text, text.rfind("\n", max(0, end - _LINE_REACH), end) + 1):
+        return Gap.SENTENCE  # "Eyes: no corneal erosions\nGout in 2023"
     full = _FULL_LINE if word[0].isupper() else _LONG_LINE
     line = text[max(0, end - full) : end]
     wrapped = gap[0] == "-" or (len(line) == full and "\n" not in line and "\r" not in line)
