@@ -13,7 +13,9 @@ from phenoextract.types import Cue
 
 _EMPTY_BOX = re.compile(r"\[ ?\]|[☐□]")
 _UP_TO_BOX = re.compile(r"[\s:]*+(?=[\[☐□])")
-_BOXES_FIRST = re.compile(r"\s*(?:\[[ xX✓✔]?\]|[☐□☑☒])")
+_BOX = re.compile(r"\[ ?(?P<said>[xXyYnN?✓✔-]?) ?\]|[☐□☑☒]")
+_BOXES_FIRST = re.compile(rf"[\s*•-]*(?:{_BOX.pattern})")
+_TICKS, _CROSSED, _TICKED = frozenset("xXyY✓✔"), frozenset("nN-"), frozenset("☑☒")
 
 
 class Answer(StrEnum):
@@ -32,11 +34,24 @@ class Answered(NamedTuple):
 
 
 def find_answer(text: str, tokens: Tokens, first: int, last: int) -> Answered | None:
-    """Find the answer to the finding in the words `first` to `last`, the first and last of them, if there is any."""
-    box = _empty_box(text, tokens, first, last)
-    if box is not None:
-        return Answered(Answer.UNKNOWN, Cue("uncertainty", box.start(), box.end(), box[0]))
-    return answer_at(text, tokens.ends[last])
+    """Find the answer to the finding in the words `first` to `last`, the first and last of them, if there is any.
+
+    Where boxes begin the line, a finding's box is the one before it, with "N" for no; else it is the one behind.
+    """
+    start, end = tokens.starts[first], tokens.ends[last]
+    line = text.rfind("\n", 0, start) + 1
+    if not _BOXES_FIRST.match(text, line):
+        blanks = _UP_TO_BOX.match(text, end)
+        box = _EMPTY_BOX.match(text, blanks.end()) if blanks else None
+        return answer_at(text, end) if box is None else _unknown(box)
+    *_, own = _BOX.finditer(text, line, start)  # the last one before the finding
+    if own[0] in _TICKED or own["said"] in _TICKS:
+        return None
+    return Answered(Answer.NO, Cue("negation", *own.span(), own[0])) if own["said"] in _CROSSED else _unknown(own)
+
+
+def _unknown(box: re.Match[str]) -> Answered:
+    return Answered(Answer.UNKNOWN, Cue("uncertainty", box.start(), box.end(), box[0]))
 
 
 def answer_at(text: str, place: int) -> Answered | None:
@@ -47,17 +62,6 @@ def answer_at(text: str, place: int) -> Answered | None:
     answer = Answer(said.lastgroup)
     kind = "negation" if answer is Answer.NO else "uncertainty"
     return Answered(answer, Cue(kind, *said.span(said.lastgroup), said[said.lastgroup]))
-
-
-def _empty_box(text: str, tokens: Tokens, first: int, last: int) -> re.Match[str] | None:
-    """Find the empty box of a finding: before it, where boxes begin the line, or behind it."""
-    starts, ends = tokens.starts, tokens.ends
-    before = _EMPTY_BOX.search(text, ends[first - 1] if first else 0, starts[first])
-    blanks = _UP_TO_BOX.match(text, ends[last])
-    behind = _EMPTY_BOX.match(text, blanks.end()) if blanks else None
-    if before is None and behind is None:
-        return None
-    return before if _BOXES_FIRST.match(text, text.rfind("\n", 0, starts[first]) + 1) else behind
 
 
 @lru_cache(maxsize=1)

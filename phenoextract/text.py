@@ -80,7 +80,8 @@ class Tokens:
         return [begin for begin, _ in self.sentences]
 
 
-_LABELLED = re.compile(r"[A-Z][A-Za-z/&]{1,20}(?: [A-Za-z/&]{1,15}){0,2}:(?=\s)")
+# a heading: "Face:" and what stands behind it, or "HEAD AND FACE" on a line of its own
+_LABELLED = re.compile(r"[A-Z][A-Za-z/&]{1,20}(?: [A-Za-z/&]{1,15}){0,2}:(?=\s)|[A-Z][A-Z /&]{2,40}(?=\r?\n|$)")
 _ABBREVIATED = frozenset(
     "dr mr mrs ms prof st vs eg ie e g i approx fig cf resp incl esp vol ca wt ht yr yrs mth mths wk wks hx rt "
     "lt".split()
