@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
 from phenoextract.rules import load_rules
@@ -31,6 +31,7 @@ _PREFIXES = frozenset(
 )
 _INVISIBLE = re.compile(r"[\u0300-\u036f\u00ad\u200b-\u200d\u2060]")
 _LONG_LINE = 25  # a line at least this long before a small letter was wrapped, not ended
+_DICTATED = 3  # times that "full stop" is spoken in a dictated text
 _LINE_REACH = 400  # code points back to the beginning of a line
 _FULL_LINE = 60  # and one this long even before a capital, as it ends without a full stop
 
@@ -154,7 +155,7 @@ def tokenise(text: str) -> Tokens:
             begin = position
     if words:
         sentences.append((begin, len(words)))
-        if len(sentences) < 3 and not _SPOKEN.isdisjoint(words):
+        if not _SPOKEN.isdisjoint(words) and (len(sentences) < 3 or _stops(words) >= _DICTATED):
             sentences = _dictated_sentences(words, gaps, sentences)
     return Tokens(words, starts, ends, bytes(gaps), sentences)
 
@@ -193,15 +194,23 @@ def _places(held: Sequence[str], sought: str) -> Iterator[int]:
             yield place
 
 
+def _stops(words: Sequence[str]) -> int:
+    """Count how often "full stop" was spoken."""
+    return sum(pair == ("full", "stop") for pair in pairwise(words))
+
+
 def _dictated_sentences(
     words: Sequence[str], gaps: bytearray, sentences: list[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Split where punctuation was spoken: "full stop", "new paragraph", "new line"."""
+    """Split where punctuation was spoken ("full stop", "new paragraph", "new line"), and break at a spoken comma."""
     spoken = {("full", "stop"), ("new", "paragraph"), ("new", "line")}
     split: list[tuple[int, int]] = []
     for begin, end in sentences:
         for place in range(begin, end - 1):
+            if words[place].lower() in ("comma", "colon"):
+                gaps[place + 1] = max(gaps[place + 1], Gap.SOFT)
             if (words[place].lower(), words[place + 1].lower()) in spoken and place + 2 < end:
+                gaps[place] = max(gaps[place], Gap.HARD)  # "eyebrows full stop" names no full eyebrows
                 gaps[place + 2] = Gap.SENTENCE
                 split.append((begin, place + 2))
                 begin = place + 2
