@@ -2,7 +2,7 @@
 
 A case is a present term that phenoextract proposes for a document; it is right if the gold standard has the term. Each
 corpus counts the same, however large it is. Of the gold only the fitted numbers stay: one a method, one a signal.
-Corpora that CALIBRATING does not name stay out, so that the calibration error can be measured on them.
+Corpora that neither list below names stay out, so that the calibration error can be measured on them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from phenoextract_eval.protocols import protocol_for
 from phenoextract_eval.views import wanted
 
 CALIBRATING = ["bc8_train", "gsc_2024", "omim_val", "rag_hpo_cases_dev", "uk_letters_dev", "zankl_hpocr_dev"]
+OF_OUR_OWN = ["varied_letters"]
+_OWN = Path(__file__).parents[2] / "eval" / "corpora"
 _OUT = Path(__file__).parents[2] / "phenoextract" / "rules" / "confidence.toml"
 _HEADER = "# Weights of the confidence, written by models/train/calibrate.py: log-odds that a proposed term is right.\n"
 _PENALTY = 5.0  # cases' worth of evidence against each weight
@@ -39,9 +41,10 @@ def main() -> None:
     known: list[dict[str, float]] = []
     right: list[bool] = []
     corpus: list[int] = []
-    for number, name in enumerate(CALIBRATING):
-        protocol = protocol_for(name)
-        for document in read_corpus(folder / f"{name}.jsonl", extractor.ontology).documents:
+    paths = [folder / f"{name}.jsonl" for name in CALIBRATING] + [_OWN / f"{name}.jsonl" for name in OF_OUR_OWN]
+    for number, path in enumerate(paths):
+        protocol = protocol_for(path.stem)
+        for document in read_corpus(path, extractor.ontology).documents:
             gold = wanted(document, Status.PRESENT, extractor.ontology, protocol)
             accepted = set(gold.ids).union(*gold.ids.values())
             for hpo_id, seen in _proposals(extractor(Document(document.id, document.text)), extractor.ontology):
@@ -49,7 +52,7 @@ def main() -> None:
                     known.append(seen)
                     right.append(hpo_id in accepted)
                     corpus.append(number)
-        sys.stderr.write(f"{name}: {sum(number == one for one in corpus)} proposals\n")
+        sys.stderr.write(f"{path.stem}: {sum(number == one for one in corpus)} proposals\n")
     names = [*Method, *(name for name in known[0] if name not in set(Method))]
     weights = _fit(
         np.array([[seen.get(name, 0.0) for name in names] for seen in known]), np.array(right), np.array(corpus)
