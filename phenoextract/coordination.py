@@ -28,7 +28,9 @@ _NEXT = frozenset(kind | Gap.SPACE for kind in (Kind.CONTENT, Kind.MODIFIER))  #
 _CONJUNCTIONS = frozenset({"and", "or", "nor"})
 _COPULAS = frozenset("is are was were be been appear appears appeared look looks looked seem seems seemed".split())
 _PLACE = frozenset("in on at of behind near around over under from to between".split())
-_BEGINS_ANEW = frozenset("so therefore thus hence a an while whereas there which who that with by after from for during than".split())
+_BEGINS_ANEW = frozenset(
+    "so therefore thus hence a an while whereas there which who that with by after from for during than".split()
+)
 _MAX_LIST = 30  # words over which an "and" reaches back to the noun before its list
 _MAX_SPLIT = 7  # words between the pieces of one mention
 _MAX_WORDS = 20  # words of content of one conjunct that are looked at

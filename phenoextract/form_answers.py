@@ -15,6 +15,7 @@ _EMPTY_BOX = re.compile(r"\[ ?\]|[☐□]")
 _UP_TO_BOX = re.compile(r"[\s:]*+(?=[\[☐□])")
 _BOX = re.compile(r"\[ ?(?P<said>[xXyYnN?✓✔-]?) ?\]|[☐□☑☒]")
 _BOXES_FIRST = re.compile(rf"[\s*•-]*(?:{_BOX.pattern})")
+_LONGEST_LINE, _LONGEST_ITEM = 1000, 200  # code points of a form's line, and from a box to the last of its findings
 _TICKS, _CROSSED, _TICKED = frozenset("xXyY✓✔"), frozenset("nN-"), frozenset("☑☒")
 
 
@@ -39,12 +40,15 @@ def find_answer(text: str, tokens: Tokens, first: int, last: int) -> Answered | 
     Where boxes begin the line, a finding's box is the one before it, with "N" for no; else it is the one behind.
     """
     start, end = tokens.starts[first], tokens.ends[last]
-    line = text.rfind("\n", 0, start) + 1
+    line = text.rfind("\n", max(0, start - _LONGEST_LINE), start) + 1 or max(0, start - _LONGEST_LINE)
     if not _BOXES_FIRST.match(text, line):
         blanks = _UP_TO_BOX.match(text, end)
         box = _EMPTY_BOX.match(text, blanks.end()) if blanks else None
         return answer_at(text, end) if box is None else _unknown(box)
-    *_, own = _BOX.finditer(text, line, start)  # the last one before the finding
+    boxes = list(_BOX.finditer(text, max(line, start - _LONGEST_ITEM), start))
+    if not boxes:
+        return answer_at(text, end)
+    own = boxes[-1]
     if own[0] in _TICKED or own["said"] in _TICKS:
         return None
     return Answered(Answer.NO, Cue("negation", *own.span(), own[0])) if own["said"] in _CROSSED else _unknown(own)

@@ -230,7 +230,7 @@ def test_recode_leaves_alone_only_what_cannot_change_in_real_notes(
         assert obo_release(obo) == obo_release(default_obo())
     else:
         lexicon = tmp_path / "new.tsv"
-        lexicon.write_text(thin_out(lexicon_path().read_text("utf-8"), chance, share=0.005), "utf-8")
+        lexicon.write_text(thin_out(lexicon_path().read_text("utf-8"), chance, share=0.001), "utf-8")
     old = load_index()
     new = load_index(build_index(obo, tmp_path / "new", lexicon=lexicon, encoder=encoder))
     take = take_over(old, new, encoder)

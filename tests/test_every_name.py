@@ -40,7 +40,9 @@ def test_every_name_can_be_denied_queried_or_said_of_a_relative(extractor: Extra
     missed, found = [], 0
     for text in texts:
         for sentence in SAID[status]:
-            if " or " in sentence and ("," in text or "/" in text or text.endswith(".") or len(text.split()) > 10):
+            if " or " in sentence and (
+                "," in text or "/" in text or "n't" in text or text.endswith(".") or len(text.split()) > 10
+            ):
                 continue  # "no hearing loss, severe or seizures" may mean either, and a denial does not reach for ever
             written = sentence.format(text if text.isupper() else text[0].lower() + text[1:])
             features = extractor(f"Dear Dr Smith,\n\n{written}").features

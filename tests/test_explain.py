@@ -67,7 +67,7 @@ def test_explain_tells_an_idiom(toy_extractor: phenoextract.Extractor, words: st
 def test_explain_tells_what_is_alike_but_not_enough(real_extractor: phenoextract.Extractor) -> None:
     found = told(real_extractor, "struggling with reading", "School report struggling with reading and number work.")
     assert found.outcome is Outcome.ALIKE
-    assert "most like it in meaning is “Reading disability”" in found.reason
+    assert "most like it in meaning is “reading disorder”" in found.reason
     assert found.nearest[0].label == "Dyslexia"
     assert 0.6 <= found.nearest[0].score < 0.88
     assert sorted(found.nearest, key=lambda one: -one.score) == list(found.nearest)

@@ -18,7 +18,7 @@ LAYERS = [
     {"analogy", "form_answers", "relatives", "likeness", "vocabulary"},
     {"build", "link", "term_search", "normal_findings", "assertion", "report"},
     {"naming"},
-    {"scan", "coordination", "abbreviations", "omission", "paraphrase"},
+    {"scan", "coordination", "abbreviations", "inversion", "omission", "paraphrase"},
     {"recognize"},
     {"pipeline"},
     {"formats", "readers"},
