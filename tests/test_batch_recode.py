@@ -132,7 +132,7 @@ def test_recode_leaves_alone_only_what_cannot_change(releases: tuple[list[Index]
         assert taken is None or replace(taken, provenance=new.provenance) == new
 
     check()
-    assert min(said.values()) > 20, "a judge that always says the same proves nothing"
+    assert min(said.values()) > 10, "a judge that always says the same proves nothing"
 
 
 def changed_toy(folder: Path) -> Path:
@@ -230,7 +230,7 @@ def test_recode_leaves_alone_only_what_cannot_change_in_real_notes(
         assert obo_release(obo) == obo_release(default_obo())
     else:
         lexicon = tmp_path / "new.tsv"
-        lexicon.write_text(thin_out(lexicon_path().read_text("utf-8"), chance, share=0.001), "utf-8")
+        lexicon.write_text(thin_out(lexicon_path().read_text("utf-8"), chance, share=0.0015), "utf-8")
     old = load_index()
     new = load_index(build_index(obo, tmp_path / "new", lexicon=lexicon, encoder=encoder))
     take = take_over(old, new, encoder)
@@ -243,4 +243,4 @@ def test_recode_leaves_alone_only_what_cannot_change_in_real_notes(
         taken = take(text, before(Document("d", text)))
         again += taken is None
         assert taken is None or replace(taken, provenance=expected.provenance) == expected
-    assert 5 < again < len(texts) * (1 if changed == "terms" else 1 / 3)
+    assert 5 < again < len(texts) * (1 if changed == "terms" else 1 / 2)
